@@ -1,0 +1,294 @@
+//! The JSON codec: one object a command or event, over WebSocket text frames or, one a line, TCP.
+//!
+//! Unknown fields are ignored, an unknown `type` is an error, and every error names the field and
+//! what it should be. Nothing here panics, whatever the bytes.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::command::page_limit;
+use crate::{
+    Command, EntryRoom, ErrorCode, ErrorReply, Event, HistoryRange, Nick, Page, Position, Request, RequestId,
+    RoomName, Seq, Target, Text, limits,
+};
+
+/// The `type` of every command, for the answer to one that does not exist.
+const TYPES: [&str; 13] = [
+    "hello", "send", "create", "join", "leave", "rooms", "members", "nick", "hide", "reveal", "history",
+    "ping", "quit",
+];
+
+/// A request that could not be understood, with the label of its answer if that could be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecodeError {
+    /// The label of the request.
+    pub id: Option<RequestId>,
+    /// What to tell the peer.
+    pub error: ErrorReply,
+}
+
+/// Reads one command.
+///
+/// # Errors
+/// [`DecodeError`], to be sent to the peer, which may go on.
+pub fn decode_request(bytes: &[u8]) -> Result<Request, DecodeError> {
+    let without_id = |error| DecodeError { id: None, error };
+    if std::str::from_utf8(bytes).is_err() {
+        return Err(without_id(ErrorReply::not_utf8()));
+    }
+    let frame: Frame<'_> = match serde_json::from_slice(bytes) {
+        Ok(frame) => frame,
+        Err(error) => {
+            // The answer still finds its request where the label is readable on its own.
+            #[derive(Deserialize)]
+            struct OnlyId<'a> {
+                #[serde(borrow)]
+                id: Option<Cow<'a, str>>,
+            }
+            let id = serde_json::from_slice::<OnlyId<'_>>(bytes).ok().and_then(|only| only.id);
+            let id = id.and_then(|id| RequestId::new(&id));
+            return Err(DecodeError { id, error: bad_request(format!("Not a valid frame: {error}.")) });
+        }
+    };
+    let id =
+        match &frame.id {
+            None => None,
+            Some(id) => Some(RequestId::new(id).ok_or_else(|| {
+                without_id(bad_request(format!("\"id\" has 1 to {} bytes.", limits::ID_MAX)))
+            })?),
+        };
+    match frame.command() {
+        Ok(command) => Ok(Request { id, command }),
+        Err(error) => Err(DecodeError { id, error }),
+    }
+}
+
+/// Writes one command, without a line ending.
+pub fn encode_request(request: &Request) -> String {
+    let target = |object: &mut Value, target: &Target| match target {
+        Target::Room(room) => object["room"] = json!(room),
+        Target::User(nick) => object["to"] = json!(nick),
+    };
+    let entry_room = |entry: &EntryRoom| {
+        let mut object = json!({ "room": entry.room });
+        if let Some(position) = entry.position {
+            object["position"] = json!(position);
+        }
+        object
+    };
+    let page = |object: &mut Value, page: &Page| {
+        object["limit"] = json!(page.limit);
+        if let Some(after) = &page.after {
+            object["after"] = json!(after);
+        }
+    };
+    let mut object = match &request.command {
+        Command::Hello { nick, rooms } => {
+            let mut object = json!({ "type": "hello", "nick": nick });
+            if let Some(rooms) = rooms {
+                object["rooms"] = rooms.iter().map(entry_room).collect();
+            }
+            object
+        }
+        Command::Send { to, text, action } => {
+            let mut object = json!({ "type": "send", "text": text });
+            target(&mut object, to);
+            if *action {
+                object["action"] = json!(true);
+            }
+            object
+        }
+        Command::Create { room } => json!({ "type": "create", "room": room }),
+        Command::Join(entry) => {
+            let mut object = entry_room(entry);
+            object["type"] = json!("join");
+            object
+        }
+        Command::Leave { room } => json!({ "type": "leave", "room": room }),
+        Command::Rooms(wanted) => {
+            let mut object = json!({ "type": "rooms" });
+            page(&mut object, wanted);
+            object
+        }
+        Command::Members { room, page: wanted } => {
+            let mut object = json!({ "type": "members" });
+            page(&mut object, wanted);
+            if let Some(room) = room {
+                object["room"] = json!(room);
+            }
+            object
+        }
+        Command::Nick { nick } => json!({ "type": "nick", "nick": nick }),
+        Command::Hide => json!({ "type": "hide" }),
+        Command::Reveal => json!({ "type": "reveal" }),
+        Command::History { of, range, limit } => {
+            let mut object = json!({ "type": "history", "limit": limit });
+            target(&mut object, of);
+            match range {
+                HistoryRange::Latest => {}
+                HistoryRange::Before(seq) => object["before"] = json!(seq),
+                HistoryRange::After(seq) => object["after"] = json!(seq),
+            }
+            object
+        }
+        Command::Ping => json!({ "type": "ping" }),
+        Command::Quit => json!({ "type": "quit" }),
+    };
+    if let Some(id) = &request.id {
+        object["id"] = json!(id);
+    }
+    object.to_string()
+}
+
+/// Reads one event.
+///
+/// # Errors
+/// The text of what is wrong; a client should skip an event that it does not know.
+pub fn decode_event(bytes: &[u8]) -> Result<Event, serde_json::Error> {
+    serde_json::from_slice(bytes)
+}
+
+/// Appends one event to `out`, without a line ending.
+pub fn encode_event(event: &Event, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, event)
+        .expect("an event has only string keys, and writing to memory cannot fail");
+}
+
+/// Every field that any command has. One pass over the bytes, whatever the order of the fields.
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    nick: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    room: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    to: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    text: Option<Cow<'a, str>>,
+    #[serde(default)]
+    action: bool,
+    #[serde(borrow)]
+    rooms: Option<Vec<RoomFrame<'a>>>,
+    position: Option<Position>,
+    /// A name in lists, a number in `history`.
+    after: Option<Value>,
+    before: Option<Seq>,
+    limit: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct RoomFrame<'a> {
+    #[serde(borrow)]
+    room: Cow<'a, str>,
+    position: Option<Position>,
+}
+
+impl Frame<'_> {
+    fn command(&self) -> Result<Command, ErrorReply> {
+        Ok(match &*self.kind {
+            "hello" => Command::Hello { nick: self.nick()?, rooms: self.entry_rooms()? },
+            "send" => Command::Send { to: self.target()?, text: self.text()?, action: self.action },
+            "create" => Command::Create { room: self.room()? },
+            "join" => Command::Join(EntryRoom { room: self.room()?, position: self.position }),
+            "leave" => Command::Leave { room: self.room()? },
+            "rooms" => Command::Rooms(self.page()?),
+            "members" => {
+                let room = self.room.as_ref().map(|_| self.room()).transpose()?;
+                Command::Members { room, page: self.page()? }
+            }
+            "nick" => Command::Nick { nick: self.nick()? },
+            "hide" => Command::Hide,
+            "reveal" => Command::Reveal,
+            "history" => {
+                Command::History { of: self.target()?, range: self.range()?, limit: page_limit(self.limit) }
+            }
+            "ping" => Command::Ping,
+            "quit" => Command::Quit,
+            unknown => {
+                let unknown = crate::clean(unknown);
+                let shown: String = unknown.chars().take(40).collect();
+                return Err(ErrorReply::new(
+                    ErrorCode::UnknownCommand,
+                    format!("There is no type {shown:?}; the types are {}.", TYPES.join(", ")),
+                ));
+            }
+        })
+    }
+
+    fn required<'a>(&self, field: &'a Option<Cow<'_, str>>, name: &str) -> Result<&'a str, ErrorReply> {
+        field.as_deref().ok_or_else(|| bad_request(format!("\"{}\" needs \"{name}\", a string.", self.kind)))
+    }
+
+    fn nick(&self) -> Result<Nick, ErrorReply> {
+        Nick::parse(self.required(&self.nick, "nick")?).map_err(ErrorReply::bad_nick)
+    }
+
+    fn room(&self) -> Result<RoomName, ErrorReply> {
+        RoomName::parse(self.required(&self.room, "room")?).map_err(ErrorReply::bad_room)
+    }
+
+    fn text(&self) -> Result<Text, ErrorReply> {
+        Ok(Text::clean(self.required(&self.text, "text")?)?)
+    }
+
+    fn target(&self) -> Result<Target, ErrorReply> {
+        match (&self.room, &self.to) {
+            (Some(_), None) => Ok(Target::Room(self.room()?)),
+            (None, Some(nick)) => Ok(Target::User(Nick::parse(nick).map_err(ErrorReply::bad_nick)?)),
+            _ => Err(bad_request(format!("\"{}\" needs either \"room\" or \"to\".", self.kind))),
+        }
+    }
+
+    fn entry_rooms(&self) -> Result<Option<Vec<EntryRoom>>, ErrorReply> {
+        let Some(rooms) = &self.rooms else { return Ok(None) };
+        if rooms.len() > limits::HELLO_ROOMS_MAX {
+            return Err(bad_request(format!("\"rooms\" has {} rooms at most.", limits::HELLO_ROOMS_MAX)));
+        }
+        rooms
+            .iter()
+            .map(|entry| {
+                let room = RoomName::parse(&entry.room).map_err(ErrorReply::bad_room)?;
+                Ok(EntryRoom { room, position: entry.position })
+            })
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
+
+    fn page(&self) -> Result<Page, ErrorReply> {
+        let after = match &self.after {
+            None | Some(Value::Null) => None,
+            Some(Value::String(name)) => Some(name.clone()),
+            Some(_) => {
+                return Err(bad_request(format!("\"after\" of \"{}\" is a name, a string.", self.kind)));
+            }
+        };
+        Ok(Page { after, limit: page_limit(self.limit) })
+    }
+
+    fn range(&self) -> Result<HistoryRange, ErrorReply> {
+        let after = match &self.after {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(
+                value
+                    .as_u64()
+                    .ok_or_else(|| bad_request("\"after\" of \"history\" is a seq, a whole number."))?,
+            ),
+        };
+        match (self.before, after) {
+            (None, None) => Ok(HistoryRange::Latest),
+            (Some(before), None) => Ok(HistoryRange::Before(before)),
+            (None, Some(after)) => Ok(HistoryRange::After(after)),
+            (Some(_), Some(_)) => Err(bad_request("\"history\" takes \"before\" or \"after\", not both.")),
+        }
+    }
+}
+
+fn bad_request(message: impl Into<String>) -> ErrorReply {
+    ErrorReply::new(ErrorCode::BadRequest, message)
+}

@@ -1,0 +1,1 @@
+//! The line codec: text lines for people, over TCP.

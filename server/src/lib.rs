@@ -1,0 +1,1 @@
+//! The Crosstalk chat server.
