@@ -50,6 +50,9 @@ pub enum ErrorCode {
     Busy,
     /// A fault of the server's own, which its log describes.
     Internal,
+    /// A code that is newer than this program; the message says what it means.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The answer to a request that was not carried out. The connection goes on.
@@ -122,6 +125,9 @@ pub enum DisconnectCode {
     ProtocolError,
     /// A fault of the server's own, which its log describes.
     Internal,
+    /// A code that is newer than this program; the message says what it means.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The last thing that a peer is told.
@@ -158,7 +164,22 @@ impl From<DisconnectCode> for Disconnect {
             }
             Code::ProtocolError => ("The connection broke its protocol.", false, None),
             Code::Internal => ("A fault in the server; its log says which.", true, Some(1_000)),
+            Code::Unknown => ("The connection was ended.", true, Some(1_000)),
         };
         Self { code, message: message.to_owned(), reconnect, retry_after_ms }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_that_is_newer_than_this_program_can_be_read() {
+        let error: ErrorReply = serde_json::from_str(r#"{"code":"too-wise","message":"No."}"#).unwrap();
+        assert_eq!(error, ErrorReply::new(ErrorCode::Unknown, "No."));
+        let disconnect: Disconnect =
+            serde_json::from_str(r#"{"code":"moved","message":"Gone.","reconnect":false}"#).unwrap();
+        assert_eq!((disconnect.code, disconnect.reconnect), (DisconnectCode::Unknown, false));
     }
 }
