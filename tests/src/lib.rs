@@ -1,1 +1,34 @@
-//! placeholder
+//! Crosstalk seen from outside: the harness with which `tests/*.rs` talk to the real server.
+//!
+//! - [`TestServer`] is the real binary on ports of its own.
+//! - A client for each way in: [`LineClient`], [`UnframedClient`], [`JsonClient`] over TCP and
+//!   over WebSocket, [`http`] for the page, and [`RawSocket`] for frames no client would send.
+//! - A [`Person`] types the same words whichever door they came through, and a [`Transcript`] is
+//!   a conversation of several of them.
+//! - [`faults`] is what networks and strangers do.
+//!
+//! Nothing sleeps. Every wait is for something that happens, under a [`DEADLINE`] that only keeps
+//! a broken server from hanging the run.
+
+mod deadline;
+pub mod faults;
+pub mod http;
+mod json;
+mod line;
+mod person;
+mod random;
+mod render;
+mod server;
+mod transcript;
+mod unframed;
+mod websocket;
+
+pub use deadline::{DEADLINE, eventually, within};
+pub use json::JsonClient;
+pub use line::LineClient;
+pub use person::{Door, Person};
+pub use random::Random;
+pub use server::{Exit, TestServer};
+pub use transcript::Transcript;
+pub use unframed::UnframedClient;
+pub use websocket::{Frame, Opcode, RawSocket};
