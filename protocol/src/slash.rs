@@ -14,7 +14,7 @@ pub struct Slash {
     pub arguments: &'static str,
     /// What it does, in at most 44 characters: a row of `/help` fits 80 columns.
     pub summary: &'static str,
-    verb: Verb,
+    pub(crate) verb: Verb,
 }
 
 /// Every command, in the order of `/help`.
@@ -47,7 +47,7 @@ const fn row(
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verb {
+pub(crate) enum Verb {
     Help,
     Members,
     GetRooms,
