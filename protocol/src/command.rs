@@ -9,7 +9,7 @@ use crate::{Nick, Position, RoomName, Seq, Text};
 
 /// A client's own label for a request: 1 to [`ID_MAX`] bytes, repeated in every answer to it.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 pub struct RequestId(Box<str>);
 
 impl RequestId {
@@ -21,6 +21,14 @@ impl RequestId {
     /// The label as the client wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for RequestId {
+    type Error = String;
+
+    fn try_from(id: String) -> Result<Self, String> {
+        Self::new(&id).ok_or_else(|| format!("an id has 1 to {ID_MAX} bytes"))
     }
 }
 

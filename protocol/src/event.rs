@@ -194,6 +194,9 @@ pub enum Event {
         room: Option<RoomName>,
         /// The names.
         members: Vec<Nick>,
+        /// How many names stand before the first.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        before: usize,
         /// How many there are in all.
         count: usize,
         /// Whether the list goes on behind the last name.
@@ -241,4 +244,8 @@ pub enum Event {
     },
     /// The last event of a connection.
     Disconnect(Disconnect),
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }

@@ -1,7 +1,10 @@
 //! The JSON codec: one object a command or event, over WebSocket text frames or, one a line, TCP.
 //!
-//! Unknown fields are ignored, an unknown `type` is an error, and every error names the field and
-//! what it should be. Nothing here panics, whatever the bytes.
+//! Unknown fields are ignored, `null` is a field left out, an unknown `type` is an error, and every
+//! error names the field, or its column, and what it should be. Nothing here panics, whatever the
+//! bytes.
+
+mod lines;
 
 use std::borrow::Cow;
 
@@ -14,11 +17,16 @@ use crate::{
     RoomName, Seq, Target, Text, limits,
 };
 
+pub use lines::LineDecoder;
+
 /// The `type` of every command, for the answer to one that does not exist.
 const TYPES: [&str; 13] = [
     "hello", "send", "create", "join", "leave", "rooms", "members", "nick", "hide", "reveal", "history",
     "ping", "quit",
 ];
+
+/// Most characters of the parser's words that an error repeats.
+const SHOWN_CHARS: usize = 120;
 
 /// A request that could not be understood, with the label of its answer if that could be read.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,24 +46,26 @@ pub fn decode_request(bytes: &[u8]) -> Result<Request, DecodeError> {
     if std::str::from_utf8(bytes).is_err() {
         return Err(without_id(ErrorReply::not_utf8()));
     }
+    // An array of the fields' values would do for serde, but not for the contract.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(without_id(bad_request("A frame is a JSON object.")));
+    }
     let frame: Frame<'_> = match serde_json::from_slice(bytes) {
         Ok(frame) => frame,
         Err(error) => {
             // The answer still finds its request where the label is readable on its own.
             #[derive(Deserialize)]
-            struct OnlyId<'a> {
-                #[serde(borrow)]
-                id: Option<Cow<'a, str>>,
+            struct OnlyId {
+                id: Option<RequestId>,
             }
-            let id = serde_json::from_slice::<OnlyId<'_>>(bytes).ok().and_then(|only| only.id);
-            let id = id.and_then(|id| RequestId::new(&id));
-            return Err(DecodeError { id, error: bad_request(format!("Not a valid frame: {error}.")) });
+            let id = serde_json::from_slice::<OnlyId>(bytes).ok().and_then(|only| only.id);
+            return Err(DecodeError { id, error: not_valid(&error) });
         }
     };
     let id =
         match &frame.id {
             None => None,
-            Some(id) => Some(RequestId::new(id).ok_or_else(|| {
+            Some(id) => Some(RequestId::new(&id.0).ok_or_else(|| {
                 without_id(bad_request(format!("\"id\" has 1 to {} bytes.", limits::ID_MAX)))
             })?),
         };
@@ -162,17 +172,16 @@ struct Frame<'a> {
     #[serde(rename = "type", borrow)]
     kind: Cow<'a, str>,
     #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
+    id: Option<Str<'a>>,
     #[serde(borrow)]
-    nick: Option<Cow<'a, str>>,
+    nick: Option<Str<'a>>,
     #[serde(borrow)]
-    room: Option<Cow<'a, str>>,
+    room: Option<Str<'a>>,
     #[serde(borrow)]
-    to: Option<Cow<'a, str>>,
+    to: Option<Str<'a>>,
     #[serde(borrow)]
-    text: Option<Cow<'a, str>>,
-    #[serde(default)]
-    action: bool,
+    text: Option<Str<'a>>,
+    action: Option<bool>,
     #[serde(borrow)]
     rooms: Option<Vec<RoomFrame<'a>>>,
     position: Option<Position>,
@@ -183,17 +192,26 @@ struct Frame<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object with \"room\"")]
 struct RoomFrame<'a> {
     #[serde(borrow)]
-    room: Cow<'a, str>,
+    room: Str<'a>,
     position: Option<Position>,
 }
+
+/// A string that is borrowed from the frame unless it has escapes in it. Serde borrows a field
+/// that is a `Cow`, but copies one that is an `Option<Cow>`.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Str<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl Frame<'_> {
     fn command(&self) -> Result<Command, ErrorReply> {
         Ok(match &*self.kind {
             "hello" => Command::Hello { nick: self.nick()?, rooms: self.entry_rooms()? },
-            "send" => Command::Send { to: self.target()?, text: self.text()?, action: self.action },
+            "send" => {
+                Command::Send { to: self.target()?, text: self.text()?, action: self.action.unwrap_or(false) }
+            }
             "create" => Command::Create { room: self.room()? },
             "join" => Command::Join(EntryRoom { room: self.room()?, position: self.position }),
             "leave" => Command::Leave { room: self.room()? },
@@ -221,8 +239,11 @@ impl Frame<'_> {
         })
     }
 
-    fn required<'a>(&self, field: &'a Option<Cow<'_, str>>, name: &str) -> Result<&'a str, ErrorReply> {
-        field.as_deref().ok_or_else(|| bad_request(format!("\"{}\" needs \"{name}\", a string.", self.kind)))
+    fn required<'a>(&self, field: &'a Option<Str<'_>>, name: &str) -> Result<&'a str, ErrorReply> {
+        match field {
+            Some(Str(value)) => Ok(value),
+            None => Err(bad_request(format!("\"{}\" needs \"{name}\", a string.", self.kind))),
+        }
     }
 
     fn nick(&self) -> Result<Nick, ErrorReply> {
@@ -240,7 +261,7 @@ impl Frame<'_> {
     fn target(&self) -> Result<Target, ErrorReply> {
         match (&self.room, &self.to) {
             (Some(_), None) => Ok(Target::Room(self.room()?)),
-            (None, Some(nick)) => Ok(Target::User(Nick::parse(nick).map_err(ErrorReply::bad_nick)?)),
+            (None, Some(nick)) => Ok(Target::User(Nick::parse(&nick.0).map_err(ErrorReply::bad_nick)?)),
             _ => Err(bad_request(format!("\"{}\" needs either \"room\" or \"to\".", self.kind))),
         }
     }
@@ -253,7 +274,7 @@ impl Frame<'_> {
         rooms
             .iter()
             .map(|entry| {
-                let room = RoomName::parse(&entry.room).map_err(ErrorReply::bad_room)?;
+                let room = RoomName::parse(&entry.room.0).map_err(ErrorReply::bad_room)?;
                 Ok(EntryRoom { room, position: entry.position })
             })
             .collect::<Result<_, _>>()
@@ -289,6 +310,86 @@ impl Frame<'_> {
     }
 }
 
+/// The parser's own words, which may repeat a string from the frame: cleaned and cut.
+fn not_valid(error: &serde_json::Error) -> ErrorReply {
+    let words = crate::clean(&error.to_string());
+    let what = words.rsplit_once(" at line ").map_or(&*words, |(what, _)| what);
+    let shown: String = what.chars().take(SHOWN_CHARS).collect();
+    bad_request(format!("Not a valid frame: {shown}, at column {}.", error.column()))
+}
+
 fn bad_request(message: impl Into<String>) -> ErrorReply {
     ErrorReply::new(ErrorCode::BadRequest, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(frame: &str) -> Request {
+        decode_request(frame.as_bytes()).unwrap()
+    }
+
+    fn refused(frame: &str) -> String {
+        decode_request(frame.as_bytes()).unwrap_err().error.message
+    }
+
+    #[test]
+    fn null_is_a_field_left_out() {
+        let frame = r#"{"type":"send","id":null,"room":"lobby","to":null,"text":"hi","action":null}"#;
+        assert_eq!(decoded(frame), decoded(r#"{"type":"send","room":"lobby","text":"hi"}"#));
+        let frame = r#"{"type":"history","room":"lobby","before":null,"after":null,"limit":null}"#;
+        assert_eq!(decoded(frame), decoded(r#"{"type":"history","room":"lobby"}"#));
+    }
+
+    #[test]
+    fn strings_are_borrowed_unless_they_have_escapes() {
+        let frame: Frame<'_> = serde_json::from_str(
+            r#"{"type":"hello","nick":"a","text":"\u0061","rooms":[{"room":"dev"}],"ignored":[{}]}"#,
+        )
+        .unwrap();
+        assert!(matches!(frame.kind, Cow::Borrowed("hello")));
+        assert!(matches!(frame.nick, Some(Str(Cow::Borrowed("a")))));
+        assert!(matches!(frame.text, Some(Str(Cow::Owned(text))) if text == "a"));
+        assert!(matches!(frame.rooms.unwrap()[0].room, Str(Cow::Borrowed("dev"))));
+    }
+
+    #[test]
+    fn only_an_object_is_a_frame() {
+        let all = format!(r#"["ping"{}]"#, ",null".repeat(11));
+        for frame in ["", "[]", "5", "null", "\"ping\"", &all] {
+            assert_eq!(refused(frame), "A frame is a JSON object.", "{frame}");
+        }
+        assert_eq!(decoded(" \r\n{\"type\":\"ping\"}\n").command, Command::Ping);
+    }
+
+    #[test]
+    fn an_error_says_what_and_where_in_few_words() {
+        assert_eq!(
+            refused(r#"{"type":5}"#),
+            "Not a valid frame: invalid type: integer `5`, expected a string, at column 9."
+        );
+        assert!(refused(r#"{"type":"ping","type":"quit"}"#).contains("duplicate field `type`"));
+        assert!(
+            refused(r#"{"type":"hello","nick":"a","rooms":["dev"]}"#).contains("an object with \"room\"")
+        );
+        assert_eq!(refused(r#"{"type":"join"}"#), "\"join\" needs \"room\", a string.");
+        assert_eq!(
+            refused(r#"{"type":"history","room":"a","before":1,"after":2}"#),
+            "\"history\" takes \"before\" or \"after\", not both."
+        );
+        let long = refused(&format!(r#"{{"type":"ping","action":"{}"}}"#, "x".repeat(20_000)));
+        assert!(long.len() < 200 && long.ends_with("at column 20026."), "{long}");
+    }
+
+    #[test]
+    fn an_error_carries_the_label_where_it_can_be_read() {
+        let id =
+            |frame: &str| decode_request(frame.as_bytes()).unwrap_err().id.map(|id| id.as_str().to_owned());
+        assert_eq!(id(r#"{"type":"send","text":5,"id":"c\"1"}"#), Some("c\"1".to_owned()));
+        assert_eq!(id(r#"{"type":"nonsense","id":"c1"}"#), Some("c1".to_owned()));
+        for frame in [r#"{"type":"ping","id":5}"#, r#"{"type":"ping","id":""}"#, r#"{"id":"c1""#] {
+            assert_eq!(id(frame), None, "{frame}");
+        }
+    }
 }

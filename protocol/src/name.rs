@@ -61,6 +61,9 @@ impl Name {
             if count > max_chars {
                 return Err(NameError::TooLong(max_chars));
             }
+            if is_invisible(character) {
+                return Err(NameError::BadCharacter(character));
+            }
             if is_combining_mark(character) && count > 1 {
                 marks += 1;
                 if marks > MARKS_MAX {
@@ -73,10 +76,6 @@ impl Name {
                 '_' => {}
                 '-' | '.' if count > 1 => {}
                 '-' | '.' => return Err(NameError::BadStart(character)),
-                // Hangul fillers count as letters and show as nothing.
-                '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' => {
-                    return Err(NameError::BadCharacter(character));
-                }
                 _ if is_combining_mark(character) => return Err(NameError::BadStart(character)),
                 _ if character.is_alphanumeric() => {}
                 _ => return Err(NameError::BadCharacter(character)),
@@ -92,6 +91,24 @@ impl Name {
     }
 }
 
+/// Letters and combining marks that show as nothing: Hangul and Khmer fillers, the grapheme joiner
+/// and the selectors of variants.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{34F}'
+            | '\u{115F}'
+            | '\u{1160}'
+            | '\u{17B4}'
+            | '\u{17B5}'
+            | '\u{180B}'..='\u{180F}'
+            | '\u{3164}'
+            | '\u{FE00}'..='\u{FE0F}'
+            | '\u{FFA0}'
+            | '\u{E0100}'..='\u{E01EF}'
+    )
+}
+
 fn fold(name: &str) -> String {
     name.nfkc().flat_map(char::to_lowercase).nfkc().collect()
 }
@@ -102,9 +119,12 @@ fn skeleton(folded: &str) -> String {
     fold(&skeleton)
 }
 
+/// Whether a name is one of the server's words, or looks like one with nothing but punctuation
+/// around it: a letter such as U+02D0 looks like the colon of `Server:`.
 fn is_reserved(folded: &str, reserved: &[&str]) -> bool {
     let skeleton_of_name = skeleton(folded);
-    reserved.iter().any(|word| skeleton_of_name == skeleton(word))
+    let word_of_name = skeleton_of_name.trim_matches(|c: char| !c.is_alphanumeric());
+    reserved.iter().any(|word| word_of_name == skeleton(word))
 }
 
 impl PartialEq for Name {
@@ -276,10 +296,21 @@ mod tests {
         {
             assert!(Nick::parse(input).is_err(), "{input:?}");
         }
-        for input in ["Server", "sErVeR", "S\u{435}rver", "\u{405}erver", "\u{ff33}erver"] {
+        for input in
+            ["Server", "sErVeR", "S\u{435}rver", "\u{405}erver", "\u{ff33}erver", "Server\u{2d0}", "_Server."]
+        {
             assert_eq!(Nick::parse(input), Err(NameError::Reserved), "{input:?}");
         }
         assert_eq!(RoomName::parse("DM"), Err(NameError::Reserved));
+    }
+
+    #[test]
+    fn nothing_invisible_is_in_a_name() {
+        for invisible in ['\u{34f}', '\u{17b4}', '\u{180b}', '\u{200d}', '\u{fe0f}', '\u{3164}', '\u{e0100}']
+        {
+            let name = format!("ali{invisible}ce");
+            assert_eq!(Nick::parse(&name), Err(NameError::BadCharacter(invisible)));
+        }
     }
 
     #[test]
