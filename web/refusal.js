@@ -1,0 +1,84 @@
+/**
+ * What the server refuses, and what becomes of it. Pure: (state, error, request, now) → state.
+ */
+
+import * as outbox from "./outbox.js";
+import { ask, byName, drop, put, show, tell } from "./model.js";
+
+/** @import { ErrorEvent } from "./protocol.js" */
+/** @import { Dialog, Request, State } from "./model.js" */
+
+/** How long one's nickname may be held by one's own dying connection: after a reload, and after a lost connection. */
+const PATIENCE_AFTER_RELOAD = 12_000;
+const PATIENCE_AFTER_LOSS = 55_000;
+const HELLO_AGAIN_AFTER = 1_500;
+/** What to wait after a `rate-limited` or `busy` that names no time. */
+const PAUSE = 1_000;
+
+/**
+ * @param {State} state @param {ErrorEvent} error @param {Request | undefined} request @param {number} now
+ * @returns {State}
+ */
+export function refused(state, error, request, now) {
+  if (!request) return unasked(state, error, now);
+  switch (request.kind) {
+    case "hello": return helloRefused(state, error, now);
+    case "enter": return enterRefused(state, error, request, now);
+    case "restore": return restoreRefused(state, error, request, now);
+    case "nick": return request.form ? inForm(state, "you", error.message) : tell(state, error.message, now, "error");
+    case "rooms": return tell({ ...state, directory: { ...state.directory, loading: false } }, error.message, now, "error");
+    case "members": {
+      const room = request.key === null ? undefined : state.rooms.get(request.key);
+      if (!room || request.show) return tell(state, error.message, now, "error");
+      return put(state, { ...room, roll: "all" });
+    }
+    case "history": {
+      const room = state.rooms.get(request.key);
+      if (!room) return state;
+      if (request.of === "lookup") return { ...state, outbox: outbox.lookedUp(state.outbox, room.key) };
+      return put(state, { ...room, history: request.of === "older" ? "more" : "all" });
+    }
+    default: return tell(state, error.message, now, "error");
+  }
+}
+
+/** A message, or something that the page did not label. @param {State} state @param {ErrorEvent} error @param {number} now @returns {State} */
+function unasked(state, error, now) {
+  const { id } = error;
+  const item = state.outbox.items.find((one) => one.id === id);
+  if (id === undefined || !item) return id === undefined ? tell(state, error.message, now, "error") : state;
+  const later = error.code === "rate-limited" || error.code === "busy";
+  if (!later) return { ...state, outbox: outbox.failed(state.outbox, id, error.message) };
+  return { ...state, outbox: outbox.refused(state.outbox, id, now + (error.retry_after_ms ?? PAUSE)) };
+}
+
+/** @param {State} state @param {ErrorEvent} error @param {number} now @returns {State} */
+function helloRefused(state, error, now) {
+  const since = state.takenSince ?? now;
+  const patience = state.returning ? PATIENCE_AFTER_LOSS : state.automatic ? PATIENCE_AFTER_RELOAD : 0;
+  if (error.code === "nick-taken" && now - since < patience) {
+    return { ...state, takenSince: since, helloAt: now + HELLO_AGAIN_AFTER };
+  }
+  const rooms = error.code === "bad-room" ? new Map() : state.rooms;
+  return { ...state, rooms, phase: "login", loginError: error.message, takenSince: null, helloAt: null };
+}
+
+/** @param {State} state @param {ErrorEvent} error @param {Request & { kind: "enter" }} request @param {number} now @returns {State} */
+function enterRefused(state, error, request, now) {
+  const room = byName(state, request.room);
+  if (error.code === "already-a-member" && room) return show({ ...state, dialog: "none" }, room.key);
+  return request.form ? inForm(state, "directory", error.message) : tell(state, error.message, now, "error");
+}
+
+/** @param {State} state @param {ErrorEvent} error @param {Request & { kind: "restore" }} request @param {number} now @returns {State} */
+function restoreRefused(state, error, request, now) {
+  if (error.code === "room-exists") return ask(state, { type: "join", room: request.room }, request);
+  const room = byName(state, request.room);
+  if (error.code === "already-a-member" || !room) return state;
+  return tell(drop(state, room.key), `${request.room} is not there any more: ${error.message}`, now, "error");
+}
+
+/** @param {State} state @param {Dialog} dialog @param {string} message @returns {State} */
+function inForm(state, dialog, message) {
+  return { ...state, formError: { dialog, message } };
+}
