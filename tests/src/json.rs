@@ -201,7 +201,8 @@ impl JsonClient {
             Transport::Tcp { reader, .. } => {
                 let mut line = String::new();
                 match within(&what, reader.read_line(&mut line)).await {
-                    Ok(0) | Err(_) => None,
+                    Ok(_) if !line.ends_with('\n') => None,
+                    Err(_) => None,
                     // A client may have been slow enough to be greeted as a person.
                     Ok(_) => line.find('{').map(|start| line[start..].to_owned()),
                 }
