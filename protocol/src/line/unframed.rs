@@ -176,6 +176,13 @@ mod tests {
     }
 
     #[test]
+    fn a_doubtful_command_does_nothing_by_accident() {
+        assert_eq!(later("/create_room a/quit/b"), ["/create_room a/quit/b"]);
+        assert_eq!(later("/create_room a/quit/who"), ["/create_room a", "/quit", "/who"]);
+        assert_eq!(messages(&mut Expected::default(), "alice/members/foo"), ["alice/members/foo"]);
+    }
+
+    #[test]
     fn the_first_message_is_a_nickname() {
         assert_eq!(messages(&mut Expected::default(), "alice/members"), ["alice", "/members"]);
         assert_eq!(messages(&mut Expected::default(), "alice/broadcasthi"), ["alice", "/broadcast", "hi"]);

@@ -159,6 +159,7 @@ proptest! {
         style in style(),
     ) {
         let Ok(from) = Nick::parse(&name) else { return Ok(()) };
+        prop_assert!(!from.as_str().contains([' ', ':', '[', ']', '*', '/', '{']), "{:?}", from);
         let (text, action) = match slash::parse(&typed) {
             Ok(Typed::Say(text)) => (text, false),
             Ok(Typed::Me(text)) => (text, true),
