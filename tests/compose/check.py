@@ -32,6 +32,7 @@ def main():
         check_confinement(container)
         line_peer, web_peer = LinePeer("ada"), WebPeer("grace")
         check_conversation(line_peer, web_peer)
+        check_program(line_peer)
         check_stop(container, line_peer, web_peer)
         logs = output("docker-compose", "logs", "--no-color")
         check("no message's text is in the log", "from the" not in logs)
@@ -84,6 +85,20 @@ def check_conversation(line_peer, web_peer):
         "the TCP peer hears the WebSocket peer",
         line_peer.wait_for(r"grace: hello from the browser") is not None,
     )
+
+
+def check_program(line_peer):
+    """The program in the README, as a reader would start it."""
+    with open("README.md", encoding="utf-8") as readme:
+        program = re.search(r"```python\n(.*?)```", readme.read(), re.DOTALL)[1]
+    with subprocess.Popen([sys.executable, "-c", program]) as clock:
+        try:
+            line_peer.wait_for("Server: clock is online!")
+            line_peer.say("!time")
+            year = time.strftime("%Y")
+            check("the README's program answers", line_peer.wait_for(rf"^clock: .* {year}$"))
+        finally:
+            clock.terminate()
 
 
 def check_stop(container, line_peer, web_peer):
