@@ -30,6 +30,10 @@
  * @property {number} filledAt when `tokens` was counted
  */
 
+/** How much of what the server allows is used, so that a little haste on the way is not refused. */
+const PACE = 0.9;
+const BURST = 0.8;
+
 /** @type {Outbox} */
 export const EMPTY = { items: [], notBefore: 0, oneByOne: false, tokens: Infinity, filledAt: 0 };
 
@@ -56,7 +60,7 @@ export function take(outbox, now, limits, ready) {
     // Behind one whose fate is unsure the order would be lost.
     if (item.state === "unsure") held.add(item.room);
     const after = ready(item.room);
-    const waits = silent || tokens < 1 || (outbox.oneByOne && inFlight) || held.has(item.room) || after === null;
+    const waits = silent || tokens < 0.999 || (outbox.oneByOne && inFlight) || held.has(item.room) || after === null;
     if (item.state !== "queued") return item;
     if (waits) {
       held.add(item.room);
@@ -73,12 +77,12 @@ export function take(outbox, now, limits, ready) {
   return { outbox: { ...outbox, items, tokens, filledAt: now, oneByOne: outbox.oneByOne && !idle }, go };
 }
 
-/** When `take` may have more to give, or `null`. @param {Outbox} outbox @param {Limits} limits @returns {number | null} */
-export function nextAt(outbox, limits) {
+/** When `take` may have more to give by the passing of time alone, or `null`. @param {Outbox} outbox @param {Limits} limits @param {number} now @returns {number | null} */
+export function nextAt(outbox, limits, now) {
   if (!outbox.items.some((item) => item.state === "queued")) return null;
-  const paced = outbox.tokens < 1 && limits.rate ? outbox.filledAt + Math.ceil(((1 - outbox.tokens) / limits.rate) * 1000) : 0;
+  const paced = outbox.tokens < 0.999 && limits.rate ? outbox.filledAt + Math.ceil(((1 - outbox.tokens) / (limits.rate * PACE)) * 1000) : 0;
   const at = Math.max(outbox.notBefore, paced);
-  return at > 0 ? at : null;
+  return at > now ? at : null;
 }
 
 /**
@@ -87,9 +91,9 @@ export function nextAt(outbox, limits) {
  */
 function filled(outbox, now, limits) {
   if (limits.rate === null || limits.burst === null) return { tokens: Infinity };
-  const most = Math.max(1, Math.floor(limits.burst * 0.8));
+  const most = Math.max(1, Math.floor(limits.burst * BURST));
   const since = Math.max(0, now - outbox.filledAt) / 1000;
-  return { tokens: Math.min(most, outbox.tokens + since * limits.rate * 0.9) };
+  return { tokens: Math.min(most, outbox.tokens + since * limits.rate * PACE) };
 }
 
 /** The log has it. @param {Outbox} outbox @param {string} id @param {number} seq @param {boolean} shown whether the message is in the timeline */

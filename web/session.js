@@ -67,8 +67,9 @@ export class Session {
   /** @param {State} state */
   #schedule(state) {
     clearTimeout(/** @type {number} */ (this.#timer));
-    const at = nextTick(state);
-    if (at !== null) this.#timer = setTimeout(() => this.dispatch({ type: "tick" }), Math.max(10, at - Date.now()));
+    const now = Date.now();
+    const at = nextTick(state, now);
+    if (at !== null) this.#timer = setTimeout(() => this.dispatch({ type: "tick" }), Math.max(10, at - now));
   }
 
   /** @param {State} state */

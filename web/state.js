@@ -80,9 +80,9 @@ function step(state, event, now) {
   }
 }
 
-/** When the page has to look again without being told anything, or `null`. @param {State} state */
-export function nextTick(state) {
-  const sending = state.welcomed ? outbox.nextAt(state.outbox, state.limits) : null;
+/** When the page has to look again without being told anything, or `null`. @param {State} state @param {number} now */
+export function nextTick(state, now) {
+  const sending = state.welcomed ? outbox.nextAt(state.outbox, state.limits, now) : null;
   const times = [sending, state.helloAt].filter((at) => at !== null);
   return times.length > 0 ? Math.min(...times) : null;
 }

@@ -21,9 +21,11 @@ export function rowElement(row, follows, isLobby) {
 function message(row, follows, className) {
   const { from, at, action } = row;
   const kind = `${className}${follows ? " follows" : ""}${action ? " action" : ""}`;
-  const text = el("p", { class: "text", dir: "auto" }, ...(action ? [named(from, `author ${hue(from)}`), " "] : []), ...words(row.text));
+  const text = el("p", { class: "text", dir: "auto" }, ...words(row.text));
   if (action) {
-    return el("li", { class: kind }, el("span", { class: "star", "aria-hidden": "true" }, "✱"), text, clock(at, "clock"));
+    text.prepend(named(from, `author ${hue(from)}`), " ");
+    text.append(clock(at, "clock"));
+    return el("li", { class: kind }, el("span", { class: "star", "aria-hidden": "true" }, "✱"), text);
   }
   const head = el("p", { class: follows ? "head visually-hidden" : "head" }, named(from, `author ${hue(from)}`), " ", clock(at, "clock"));
   const gutter = follows
