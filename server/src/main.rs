@@ -1,1 +1,83 @@
-fn main() {}
+//! The `crosstalk-server` program: flags, logs, signals. Everything else is in the library.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use crosstalk_server::config::{Config, LogFormat, Task};
+use crosstalk_server::{Server, healthcheck};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let config = Config::parse();
+    match run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("crosstalk-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(config: &Config) -> anyhow::Result<()> {
+    if let Some(Task::Healthcheck { address }) = config.task {
+        return healthcheck::ask(address).await.with_context(|| format!("{address} is not ready"));
+    }
+    start_log(config)?;
+    raise_descriptor_limit(config.max_connections);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let server = Server::start(config).await?;
+    // Whoever started the server may have closed its output; that is no reason to stop.
+    let _ = writeln!(
+        std::io::stdout(),
+        "Crosstalk is listening: lines and JSON on {}, the page on http://{}/",
+        server.tcp(),
+        server.http()
+    );
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    let cut_off = tokio::select! {
+        cut_off = server.stop() => cut_off,
+        // Who asks twice does not want to wait.
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
+    if cut_off > 0 {
+        tracing::warn!(cut_off, "connections did not end in time");
+    }
+    Ok(())
+}
+
+fn start_log(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.log).with_context(|| {
+        format!("--log {:?} is not a filter such as info or crosstalk_server=debug", config.log)
+    })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+/// Each connection takes a descriptor, and the usual soft limit is 1,024.
+fn raise_descriptor_limit(max_connections: usize) {
+    let wanted = max_connections as u64 + 64;
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(limit) if limit < wanted => {
+            tracing::warn!(limit, wanted, "the system allows fewer open files than connections are let in");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
+    }
+}

@@ -1,0 +1,152 @@
+//! The command line. Each flag is also an environment variable.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::limits;
+
+/// A chat server in which a terminal and a browser are equals.
+///
+/// It listens on a TCP port for plain lines (nc, telnet, scripts) and JSON, and on an HTTP port for
+/// the page and WebSockets; all of them are in the same rooms.
+#[derive(Debug, Parser)]
+#[command(name = "crosstalk-server", version, max_term_width = 100)]
+pub struct Config {
+    /// Where terminals and programs connect; port 0 takes any free one
+    #[arg(long, env = "CROSSTALK_TCP", value_name = "ADDR", default_value = "0.0.0.0:44444")]
+    pub tcp: SocketAddr,
+
+    /// Where browsers connect; port 0 takes any free one
+    #[arg(long, env = "CROSSTALK_HTTP", value_name = "ADDR", default_value = "0.0.0.0:8080")]
+    pub http: SocketAddr,
+
+    /// The server's own directory, created if need be; messages are kept in memory so far
+    #[arg(long, env = "CROSSTALK_DATA", value_name = "DIR", conflicts_with = "ephemeral")]
+    pub data: Option<PathBuf>,
+
+    /// Write nothing to disk
+    #[arg(long, env = "CROSSTALK_EPHEMERAL")]
+    pub ephemeral: bool,
+
+    /// Serve the page from this directory instead of the copy inside the program
+    #[arg(long, env = "CROSSTALK_WEB_DIR", value_name = "DIR")]
+    pub web_dir: Option<PathBuf>,
+
+    /// Messages a second of one connection, averaged; five times as many at once
+    #[arg(long, env = "CROSSTALK_RATE_LIMIT", value_name = "N|off", default_value_t = Limit::Of(limits::RATE))]
+    pub rate_limit: Limit<u32>,
+
+    /// Connections in all
+    #[arg(long, env = "CROSSTALK_MAX_CONNECTIONS", value_name = "N", default_value_t = limits::MAX_CONNECTIONS)]
+    pub max_connections: usize,
+
+    /// Connections of one address; a classroom can share one
+    #[arg(
+        long,
+        env = "CROSSTALK_MAX_CONNECTIONS_PER_IP",
+        value_name = "N|off",
+        default_value_t = Limit::Of(limits::MAX_CONNECTIONS_PER_IP)
+    )]
+    pub max_connections_per_ip: Limit<usize>,
+
+    /// A further origin whose pages may connect, such as https://chat.example.org; repeatable
+    #[arg(long, env = "CROSSTALK_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub allow_origin: Vec<String>,
+
+    /// What to log to standard error: a level, or a tracing filter
+    #[arg(long, env = "CROSSTALK_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+
+    /// How to log
+    #[arg(long, env = "CROSSTALK_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub task: Option<Task>,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Ask a running server whether it is ready; exits with 0 if so
+    Healthcheck {
+        /// The server's HTTP address
+        #[arg(default_value = "127.0.0.1:8080")]
+        address: SocketAddr,
+    },
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A number, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit<T> {
+    /// At most so many.
+    Of(T),
+    /// As many as come.
+    Off,
+}
+
+impl<T> Limit<T> {
+    /// The number, if there is one.
+    pub fn get(self) -> Option<T> {
+        match self {
+            Limit::Of(number) => Some(number),
+            Limit::Off => None,
+        }
+    }
+}
+
+impl<T: FromStr + PartialOrd + From<u8>> FromStr for Limit<T> {
+    type Err = String;
+
+    fn from_str(input: &str) -> Result<Self, String> {
+        if input == "off" {
+            return Ok(Limit::Off);
+        }
+        match input.parse::<T>() {
+            Ok(number) if number >= T::from(1) => Ok(Limit::Of(number)),
+            _ => Err("a whole number above 0, or \"off\"".to_owned()),
+        }
+    }
+}
+
+impl<T: std::fmt::Display> std::fmt::Display for Limit<T> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Limit::Of(number) => number.fmt(formatter),
+            Limit::Off => formatter.write_str("off"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn a_limit_is_a_number_or_off() {
+        assert_eq!("off".parse(), Ok(Limit::<u32>::Off));
+        assert_eq!("7".parse(), Ok(Limit::Of(7_u32)));
+        assert!("0".parse::<Limit<u32>>().is_err());
+        assert!("-1".parse::<Limit<u32>>().is_err());
+    }
+}

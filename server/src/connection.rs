@@ -1,0 +1,232 @@
+//! One task owns one socket and makes every read, write and decision about time on it. Around the
+//! socket stands a [`Door`], which knows the encoding and has the session behind it.
+//!
+//! The loop never waits for the peer while it has something else to do, gives up on a peer that
+//! takes nothing for [`WRITE_TIME`], and reads no further while the peer's own requests are not
+//! done, so that what a connection holds is bounded.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use crosstalk_protocol::{Disconnect, DisconnectCode};
+use socket2::SockRef;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::limits::{LINGER_TIME, READ_MAX, REPLIES_MAX, WRITE_TIME};
+use crate::outgoing::Outgoing;
+
+/// An encoding with a session behind it. It has no socket and starts no timer.
+pub trait Door: Send {
+    /// Takes the bytes of one read.
+    fn receive(&mut self, bytes: &[u8]);
+
+    /// The peer will send nothing more.
+    fn finish(&mut self);
+
+    /// Whether more input is wanted now.
+    fn accepts_input(&self) -> bool;
+
+    /// Handles one piece of the input that has been received. `false` if there is none, or none
+    /// that can be handled before something else has happened.
+    ///
+    /// # Errors
+    /// The end of the connection.
+    fn handle(&mut self, out: &mut Outgoing) -> impl Future<Output = Result<bool, DisconnectCode>> + Send;
+
+    /// Puts what is new into `out`, about [`WRITE_MAX`](crate::limits::WRITE_MAX) bytes at most.
+    ///
+    /// # Errors
+    /// The end of the connection.
+    fn collect(&mut self, out: &mut Outgoing) -> impl Future<Output = Result<(), DisconnectCode>> + Send;
+
+    /// Waits until [`Door::collect`] may have something.
+    fn rung(&self) -> impl Future<Output = ()> + Send;
+
+    /// Whether [`Door::collect`] has something now.
+    fn has_news(&self) -> bool;
+
+    /// Whether something that the peer has sent is still being worked on.
+    fn is_busy(&self) -> bool;
+
+    /// When [`Door::tick`] is to be called.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// The time is `now`.
+    ///
+    /// # Errors
+    /// The end of the connection.
+    fn tick(&mut self, now: Instant, out: &mut Outgoing) -> Result<(), DisconnectCode>;
+
+    /// Says the last words, and leaves the hub.
+    fn farewell(&mut self, disconnect: &Disconnect, out: &mut Outgoing);
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub enum End {
+    /// The peer was told why.
+    Disconnect(DisconnectCode),
+    /// The peer closed its side.
+    HungUp,
+    /// The network did.
+    Failed(io::Error),
+}
+
+/// Runs a connection to its end. `first` are bytes that have been read from the socket already.
+pub async fn run<D: Door>(stream: TcpStream, mut door: D, first: &[u8], shutdown: &CancellationToken) -> End {
+    if !first.is_empty() {
+        door.receive(first);
+    }
+    let mut out = Outgoing::default();
+    let end = serve(&stream, &mut door, &mut out, shutdown).await;
+    match &end {
+        End::Disconnect(code) => say_farewell(&stream, &mut door, out, &Disconnect::from(*code)).await,
+        End::HungUp | End::Failed(_) => drop(door),
+    }
+    end
+}
+
+async fn serve<D: Door>(
+    stream: &TcpStream,
+    door: &mut D,
+    out: &mut Outgoing,
+    shutdown: &CancellationToken,
+) -> End {
+    let mut hung_up = false;
+    let mut blocked_since: Option<Instant> = None;
+    let mut armed_for = Instant::now() + FAR;
+    let mut timer = pin!(sleep_until(armed_for));
+    loop {
+        while out.len() < REPLIES_MAX {
+            match door.handle(out).await {
+                Ok(true) => tokio::task::coop::consume_budget().await,
+                Ok(false) => break,
+                Err(code) => return End::Disconnect(code),
+            }
+        }
+        if out.is_empty()
+            && let Err(code) = door.collect(out).await
+        {
+            return End::Disconnect(code);
+        }
+        let before = out.len();
+        match out.write_to(stream) {
+            Ok(true) => blocked_since = None,
+            Ok(false) if out.len() < before => blocked_since = Some(Instant::now()),
+            Ok(false) => _ = blocked_since.get_or_insert_with(Instant::now),
+            Err(error) => return End::Failed(error),
+        }
+        if out.is_empty() {
+            if door.has_news() {
+                tokio::task::coop::consume_budget().await;
+                continue;
+            }
+            if !door.is_busy() && shutdown.is_cancelled() {
+                return End::Disconnect(DisconnectCode::Shutdown);
+            }
+            if !door.is_busy() && hung_up {
+                return End::HungUp;
+            }
+        }
+
+        // The timer is only ever moved forward in time by its own firing: most deadlines move away
+        // before they come, and moving a timer costs more than looking at the clock once too often.
+        let write_deadline = blocked_since.map(|since| since + WRITE_TIME);
+        let deadline = [door.deadline(), write_deadline].into_iter().flatten().min();
+        if let Some(deadline) = deadline
+            && deadline < armed_for
+        {
+            armed_for = deadline;
+            timer.as_mut().reset(deadline);
+        }
+
+        let stopping = shutdown.is_cancelled();
+        let reads = !hung_up && !stopping && out.len() < REPLIES_MAX && door.accepts_input();
+        tokio::select! {
+            () = door.rung(), if out.is_empty() => {}
+            ready = stream.writable(), if !out.is_empty() => {
+                if let Err(error) = ready {
+                    return End::Failed(error);
+                }
+            }
+            ready = stream.readable(), if reads => {
+                match ready.and_then(|()| read(stream, door)) {
+                    Ok(closed) => hung_up = closed,
+                    Err(error) => return End::Failed(error),
+                }
+            }
+            () = timer.as_mut() => {
+                let now = Instant::now();
+                if write_deadline.is_some_and(|deadline| deadline <= now) {
+                    return End::Disconnect(DisconnectCode::WriteTimeout);
+                }
+                if let Err(code) = door.tick(now, out) {
+                    return End::Disconnect(code);
+                }
+                armed_for = now + FAR;
+                timer.as_mut().reset(armed_for);
+            }
+            () = shutdown.cancelled(), if !stopping => {}
+        }
+    }
+}
+
+/// A time at which nothing happens.
+const FAR: Duration = Duration::from_secs(3600);
+
+/// Gives the door what one read brings. `true` if the peer has closed its side. The buffer is on
+/// the stack, so that an idle connection has none.
+fn read<D: Door>(stream: &TcpStream, door: &mut D) -> io::Result<bool> {
+    let mut buffer = [0; READ_MAX];
+    match stream.try_read(&mut buffer) {
+        Ok(0) => {
+            door.finish();
+            Ok(true)
+        }
+        Ok(len) => {
+            door.receive(&buffer[..len]);
+            Ok(false)
+        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Tells the peer why, and closes so that it can still read it.
+async fn say_farewell<D: Door>(stream: &TcpStream, door: &mut D, mut out: Outgoing, disconnect: &Disconnect) {
+    let takes_nothing = disconnect.code == DisconnectCode::WriteTimeout;
+    door.farewell(disconnect, &mut out);
+    if takes_nothing {
+        // What is buffered in the kernel would keep the socket for minutes.
+        let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        return;
+    }
+    let _ = timeout(LINGER_TIME, async {
+        while !out.write_to(stream)? {
+            stream.writable().await?;
+        }
+        hang_up(stream).await
+    })
+    .await;
+}
+
+/// Closes the sending side and waits for the peer to close, too: closing a socket with unread
+/// input would destroy the last words on their way (RFC 1122, 4.2.2.13).
+pub async fn hang_up(stream: &TcpStream) -> io::Result<()> {
+    SockRef::from(stream).shutdown(std::net::Shutdown::Write)?;
+    let mut buffer = [0; 512];
+    loop {
+        stream.readable().await?;
+        match stream.try_read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+    }
+}

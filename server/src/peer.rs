@@ -1,0 +1,181 @@
+//! The hub's handle on one connection: who it is, its mailbox, and the doorbell that says that
+//! there is something to read. The hub never waits for a peer; it leaves mail and rings.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use crosstalk_protocol::{ErrorReply, Nick, RequestId, RoomName, Seq};
+use futures_util::task::AtomicWaker;
+
+use crate::limits::IN_FLIGHT_MAX;
+use crate::log::Cursor;
+use crate::room::Room;
+
+/// Tells connections apart, for as long as the server runs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PeerId(pub u64);
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// What the hub has to say to one connection alone.
+#[derive(Debug)]
+pub enum Mail {
+    /// A draft is in the log.
+    Stored {
+        /// The label of the request.
+        id: RequestId,
+        /// Where it is.
+        room: RoomName,
+        /// Its number.
+        seq: Seq,
+    },
+    /// A draft could not be stored.
+    Refused {
+        /// The label of the request.
+        id: Option<RequestId>,
+        /// Why.
+        error: ErrorReply,
+    },
+    /// Somebody opened a direct conversation with this peer.
+    Opened {
+        /// The room of two.
+        room: Arc<Room>,
+        /// Where reading begins.
+        cursor: Cursor,
+        /// The other person.
+        with: Arc<Peer>,
+    },
+}
+
+/// One connection that has said hello.
+pub struct Peer {
+    /// Which one.
+    pub id: PeerId,
+    profile: Mutex<Profile>,
+    mail: Mutex<Vec<Mail>>,
+    bell: Bell,
+    in_flight: AtomicUsize,
+}
+
+#[derive(Clone)]
+struct Profile {
+    nick: Nick,
+    hidden: bool,
+}
+
+impl Peer {
+    /// A visible peer.
+    pub fn new(id: PeerId, nick: Nick) -> Self {
+        Self {
+            id,
+            profile: Mutex::new(Profile { nick, hidden: false }),
+            mail: Mutex::default(),
+            bell: Bell::default(),
+            in_flight: AtomicUsize::new(0),
+        }
+    }
+
+    /// The nickname.
+    pub fn nick(&self) -> Nick {
+        lock(&self.profile).nick.clone()
+    }
+
+    pub(crate) fn set_nick(&self, nick: Nick) {
+        lock(&self.profile).nick = nick;
+    }
+
+    /// Whether the peer is out of sight.
+    pub fn is_hidden(&self) -> bool {
+        lock(&self.profile).hidden
+    }
+
+    pub(crate) fn set_hidden(&self, hidden: bool) {
+        lock(&self.profile).hidden = hidden;
+    }
+
+    /// Leaves mail and rings. The mailbox is bounded by what the peer has asked for: an answer a
+    /// request in flight, and a direct conversation a room it may be in.
+    pub fn post(&self, mail: Mail) {
+        lock(&self.mail).push(mail);
+        self.ring();
+    }
+
+    /// Empties the mailbox.
+    pub fn take_mail(&self) -> Vec<Mail> {
+        std::mem::take(&mut lock(&self.mail))
+    }
+
+    /// Says that there is something to read.
+    pub fn ring(&self) {
+        self.bell.ring();
+    }
+
+    /// Waits until somebody rings, or returns at once if somebody has since the last call.
+    pub async fn rung(&self) {
+        self.bell.rung().await;
+    }
+
+    /// Counts a draft that is on its way.
+    pub(crate) fn draft_sent(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a draft that has arrived. Who was at the limit, or about to leave, is rung.
+    pub(crate) fn draft_settled(&self) {
+        let before = self.in_flight.fetch_sub(1, Ordering::Release);
+        if before == IN_FLIGHT_MAX || before == 1 {
+            self.ring();
+        }
+    }
+
+    /// Drafts that are on their way into a log.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Peer")
+            .field("id", &self.id)
+            .field("nick", &self.nick())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Wakes one task. Ringing a bell that has not been heard yet costs one atomic operation.
+#[derive(Default)]
+struct Bell {
+    rung: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Bell {
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            self.waker.wake();
+        }
+    }
+
+    async fn rung(&self) {
+        poll_fn(|context| {
+            self.waker.register(context.waker());
+            if self.rung.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+/// Locks. What the project guards with a mutex is whole between any two statements, so that a
+/// panic elsewhere does not spoil it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,265 @@
+//! A room: its log, and who is in it.
+//!
+//! The room keeps one list of everybody to ring, and one of the names that can be seen. Each change
+//! of the second is announced: at once while the room is small, gathered with others while it is
+//! large, so that a crowd that arrives costs each member a few announcements and not one a head.
+//! What `announce` is given is called for under the members' lock, so that announcements are in the
+//! order of the changes; it must not wait.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crosstalk_protocol::limits::PRESENCE_NAMES_MAX;
+use crosstalk_protocol::line::render::Notice;
+use crosstalk_protocol::{Nick, Presence, RoomName};
+
+use crate::limits::{PRESENCE_LINES, SMALL_ROOM};
+use crate::log::{Cursor, Log};
+use crate::peer::{Peer, PeerId, lock};
+use crate::segment::{Body, Entry};
+
+/// A room.
+#[derive(Debug)]
+pub struct Room {
+    /// Its name.
+    pub name: RoomName,
+    /// What was said in it.
+    pub log: Log,
+    /// In a direct conversation, the two.
+    pub pair: Option<[PeerId; 2]>,
+    /// Whether one of the two has gone for good.
+    ended: AtomicBool,
+    members: Mutex<Members>,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    peers: Vec<Arc<Peer>>,
+    visible: BTreeSet<Nick>,
+    gathered: Gathered,
+}
+
+/// What is to be done about a change of who is there.
+#[derive(Debug)]
+#[must_use]
+pub enum Announcement {
+    /// Nothing: nobody can see it, or it will be announced with what is being gathered already.
+    None,
+    /// Append this.
+    Now(Body),
+    /// Call [`Room::gathered`] in a while.
+    Later,
+}
+
+/// Part of a sorted list.
+#[derive(Debug)]
+pub struct Names<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// How many stand before the first.
+    pub before: usize,
+    /// Whether there are more behind the last.
+    pub more: bool,
+    /// How many there are in all.
+    pub count: usize,
+}
+
+impl Room {
+    /// An empty public room.
+    pub fn new(name: RoomName, log: Log) -> Self {
+        Self { name, log, pair: None, ended: AtomicBool::new(false), members: Mutex::default() }
+    }
+
+    /// A direct conversation, with both in it.
+    pub fn direct(name: RoomName, log: Log, pair: [&Arc<Peer>; 2]) -> Self {
+        let members = Members { peers: pair.map(Clone::clone).into(), ..Members::default() };
+        Self {
+            name,
+            log,
+            pair: Some(pair.map(|peer| peer.id)),
+            ended: AtomicBool::new(false),
+            members: Mutex::new(members),
+        }
+    }
+
+    /// Appends a batch and rings everybody. Only the sequencer does.
+    pub fn publish(&self, entries: Vec<Entry>) {
+        self.log.append(entries);
+        for peer in &lock(&self.members).peers {
+            peer.ring();
+        }
+    }
+
+    /// Lets `peer` in. The cursor is made after the peer is on the list of those to ring, so that
+    /// nothing falls between the two.
+    pub fn enter(
+        &self,
+        peer: &Arc<Peer>,
+        cursor: impl FnOnce(&Log) -> Cursor,
+        notice: Option<Notice>,
+        announce: impl FnOnce(Announcement),
+    ) -> Cursor {
+        let mut members = lock(&self.members);
+        members.peers.push(peer.clone());
+        if !peer.is_hidden() {
+            announce(members.appear(self, peer.nick(), notice));
+        }
+        cursor(&self.log)
+    }
+
+    /// Lets `peer` out.
+    pub fn leave(&self, peer: &Peer, notice: Option<Notice>, announce: impl FnOnce(Announcement)) {
+        if self.pair.is_some() {
+            self.ended.store(true, Ordering::Relaxed);
+        }
+        let mut members = lock(&self.members);
+        if let Some(at) = members.peers.iter().position(|member| member.id == peer.id) {
+            members.peers.swap_remove(at);
+        }
+        if !peer.is_hidden() {
+            announce(members.disappear(self, &peer.nick(), notice));
+        }
+    }
+
+    /// Puts a member on the list of names.
+    pub fn reveal(&self, nick: Nick, notice: Option<Notice>, announce: impl FnOnce(Announcement)) {
+        let mut members = lock(&self.members);
+        announce(members.appear(self, nick, notice));
+    }
+
+    /// Takes a member off the list of names.
+    pub fn hide(&self, nick: &Nick, notice: Option<Notice>, announce: impl FnOnce(Announcement)) {
+        let mut members = lock(&self.members);
+        announce(members.disappear(self, nick, notice));
+    }
+
+    /// Replaces a name on the list. Returns whether the others have to be told.
+    pub fn rename(&self, from: &Nick, to: &Nick) -> bool {
+        let mut members = lock(&self.members);
+        if self.pair.is_some() || !members.visible.remove(from) {
+            return false;
+        }
+        members.visible.insert(to.clone());
+        // Who has not been announced yet will be, under the new name.
+        match members.gathered.joined.remove(from) {
+            Some(_) => {
+                members.gathered.joined.insert(to.clone(), None);
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// What has been gathered since the last call; nothing if it has cancelled itself out.
+    pub fn gathered(&self) -> Option<Body> {
+        let mut members = lock(&self.members);
+        let gathered = std::mem::take(&mut members.gathered);
+        let count = members.visible.len();
+        drop(members);
+        gathered.body(self, count)
+    }
+
+    /// Names in sight, in order, behind `after`.
+    pub fn names(&self, after: Option<&Nick>, limit: usize) -> Names<Nick> {
+        names(&lock(&self.members).visible, after, limit)
+    }
+
+    /// How many are in sight.
+    pub fn count(&self) -> usize {
+        lock(&self.members).visible.len()
+    }
+
+    /// Whether nobody is here and nothing was ever said: nothing is lost with such a room.
+    pub fn is_unused(&self) -> bool {
+        self.log.last_seq() == 0 && lock(&self.members).peers.is_empty()
+    }
+
+    /// Whether this is a direct conversation that one of the two has left.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+}
+
+impl Members {
+    fn appear(&mut self, room: &Room, nick: Nick, notice: Option<Notice>) -> Announcement {
+        if room.pair.is_some() || !self.visible.insert(nick.clone()) {
+            return Announcement::None;
+        }
+        self.announce(room, |gathered| {
+            if gathered.left.remove(&nick).is_none() {
+                gathered.joined.insert(nick, notice);
+            }
+        })
+    }
+
+    fn disappear(&mut self, room: &Room, nick: &Nick, notice: Option<Notice>) -> Announcement {
+        if room.pair.is_some() || !self.visible.remove(nick) {
+            return Announcement::None;
+        }
+        self.announce(room, |gathered| {
+            if gathered.joined.remove(nick).is_none() {
+                gathered.left.insert(nick.clone(), notice);
+            }
+        })
+    }
+
+    fn announce(&mut self, room: &Room, gather: impl FnOnce(&mut Gathered)) -> Announcement {
+        let gathering = self.gathered.open;
+        gather(&mut self.gathered);
+        if gathering {
+            Announcement::None
+        } else if self.peers.len() > SMALL_ROOM {
+            self.gathered.open = true;
+            Announcement::Later
+        } else {
+            let count = self.visible.len();
+            std::mem::take(&mut self.gathered).body(room, count).map_or(Announcement::None, Announcement::Now)
+        }
+    }
+}
+
+/// Who has come and gone since the last announcement, with what people are told of each if there
+/// are few.
+#[derive(Debug, Default)]
+struct Gathered {
+    joined: HashMap<Nick, Option<Notice>>,
+    left: HashMap<Nick, Option<Notice>>,
+    /// Whether somebody will call [`Room::gathered`].
+    open: bool,
+}
+
+impl Gathered {
+    fn body(self, room: &Room, count: usize) -> Option<Body> {
+        let (joined_count, left_count) = (self.joined.len(), self.left.len());
+        if joined_count + left_count == 0 {
+            return None;
+        }
+        let names = |map: &HashMap<Nick, _>| map.keys().take(PRESENCE_NAMES_MAX).cloned().collect();
+        let presence = Presence {
+            room: room.name.clone(),
+            joined: names(&self.joined),
+            joined_count,
+            left: names(&self.left),
+            left_count,
+            count,
+        };
+        let notices = if joined_count + left_count <= PRESENCE_LINES {
+            self.left.into_values().chain(self.joined.into_values()).flatten().collect()
+        } else {
+            let room = room.name.clone();
+            vec![Notice::Crowd { room, joined: joined_count, left: left_count, count }]
+        };
+        Some(Body::Presence { presence, notices })
+    }
+}
+
+/// Part of a sorted set of names.
+pub(crate) fn names(set: &BTreeSet<Nick>, after: Option<&Nick>, limit: usize) -> Names<Nick> {
+    let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let mut range = set.range((start, Bound::Unbounded));
+    let rows = range.by_ref().take(limit).cloned().collect();
+    let before = after.map_or(0, |after| set.range(..=after).count());
+    Names { rows, before, more: range.next().is_some(), count: set.len() }
+}

@@ -1,0 +1,247 @@
+//! A batch of entries of one room, and its bytes: each encoding is made once, when its first
+//! reader comes, and shared by all others.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use crosstalk_protocol::line::render::{self, Notice, Style};
+use crosstalk_protocol::{Event, Message, Presence, Rename, Seq, json};
+
+use crate::log::Meter;
+use crate::peer::PeerId;
+use crate::transport::websocket::frame;
+
+/// One entry of a log.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What happened.
+    pub body: Body,
+    /// Who is not told on lines: the author of a line does not get it back.
+    pub unseen_by: Option<PeerId>,
+}
+
+/// What happened in a room.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Somebody said something. Only this is numbered, stored, and part of history.
+    Message(Message),
+    /// People came or went.
+    Presence {
+        /// For programs.
+        presence: Presence,
+        /// For people.
+        notices: Vec<Notice>,
+    },
+    /// Somebody has another nickname.
+    Renamed {
+        /// For programs.
+        rename: Rename,
+        /// Whether people are told here: once is enough for whoever shares several rooms.
+        on_lines: bool,
+    },
+}
+
+/// How an entry is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Text lines.
+    Line(Style),
+    /// JSON, one object a line.
+    Json,
+    /// JSON in WebSocket text frames, header and all.
+    WebSocket,
+}
+
+impl Encoding {
+    const COUNT: usize = 5;
+
+    fn index(self) -> usize {
+        match self {
+            Encoding::Line(Style::Lf) => 0,
+            Encoding::Line(Style::CrLf) => 1,
+            Encoding::Line(Style::Unframed) => 2,
+            Encoding::Json => 3,
+            Encoding::WebSocket => 4,
+        }
+    }
+}
+
+/// A batch of entries, immutable once appended.
+#[derive(Debug)]
+pub struct Segment {
+    entries: Box<[Entry]>,
+    last_seq: Seq,
+    runs: [OnceLock<Run>; Encoding::COUNT],
+    weight: AtomicUsize,
+    meter: Arc<Meter>,
+}
+
+/// A segment in one encoding.
+#[derive(Debug)]
+struct Run {
+    bytes: Bytes,
+    /// Where each entry ends.
+    ends: Box<[usize]>,
+}
+
+impl Segment {
+    /// A segment behind the message `previous`.
+    pub(crate) fn new(entries: Vec<Entry>, previous: Seq, meter: Arc<Meter>) -> Self {
+        let last_seq = entries.iter().rev().find_map(Entry::seq).unwrap_or(previous);
+        let texts: usize = entries.iter().map(Entry::text_len).sum();
+        let weight = size_of::<Self>() + size_of_val(&*entries) + texts;
+        meter.add(weight);
+        Self {
+            entries: entries.into(),
+            last_seq,
+            runs: Default::default(),
+            weight: AtomicUsize::new(weight),
+            meter,
+        }
+    }
+
+    /// The bytes that a reader has not seen: behind the message `after`, and without what `reader`
+    /// is not told on lines. Nearly always one piece, as it lies in memory.
+    pub fn bytes(&self, encoding: Encoding, after: Seq, reader: PeerId, mut take: impl FnMut(Bytes)) {
+        let run = self.runs[encoding.index()].get_or_init(|| self.encode(encoding));
+        let on_lines = matches!(encoding, Encoding::Line(_));
+        let seen = |entry: &Entry| {
+            entry.seq().is_some_and(|seq| seq <= after) || (on_lines && entry.unseen_by == Some(reader))
+        };
+        let mut start = 0;
+        let mut end = 0;
+        for (entry, &entry_end) in self.entries.iter().zip(&run.ends) {
+            if seen(entry) {
+                if start < end {
+                    take(run.bytes.slice(start..end));
+                }
+                start = entry_end;
+            }
+            end = entry_end;
+        }
+        if start < end {
+            take(run.bytes.slice(start..end));
+        }
+    }
+
+    fn encode(&self, encoding: Encoding) -> Run {
+        let mut bytes = Vec::new();
+        let ends = self
+            .entries
+            .iter()
+            .map(|entry| {
+                entry.encode(encoding, &mut bytes);
+                bytes.len()
+            })
+            .collect();
+        bytes.shrink_to_fit();
+        let run = Run { bytes: bytes.into(), ends };
+        let weight = run.bytes.len() + size_of_val(&*run.ends);
+        self.weight.fetch_add(weight, Ordering::Relaxed);
+        self.meter.add(weight);
+        run
+    }
+
+    /// The messages, oldest first.
+    pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
+        self.entries.iter().filter_map(|entry| match &entry.body {
+            Body::Message(message) => Some(message),
+            Body::Presence { .. } | Body::Renamed { .. } => None,
+        })
+    }
+
+    /// Entries.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The number of the last message in this segment, or before it.
+    pub fn last_seq(&self) -> Seq {
+        self.last_seq
+    }
+
+    /// Bytes in memory.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        self.meter.remove(self.weight());
+    }
+}
+
+impl Entry {
+    fn seq(&self) -> Option<Seq> {
+        match &self.body {
+            Body::Message(message) => Some(message.seq),
+            Body::Presence { .. } | Body::Renamed { .. } => None,
+        }
+    }
+
+    fn text_len(&self) -> usize {
+        match &self.body {
+            Body::Message(message) => message.text.as_str().len(),
+            Body::Presence { presence, notices } => {
+                (presence.joined.len() + presence.left.len()) * size_of::<usize>() * 4
+                    + size_of_val(&**notices)
+            }
+            Body::Renamed { .. } => 0,
+        }
+    }
+
+    fn encode(&self, encoding: Encoding, out: &mut Vec<u8>) {
+        match encoding {
+            Encoding::Line(style) => self.encode_lines(style, out),
+            Encoding::Json => encode_json(&self.event(), out),
+            Encoding::WebSocket => encode_websocket(&self.event(), out),
+        }
+    }
+
+    fn encode_lines(&self, style: Style, out: &mut Vec<u8>) {
+        match &self.body {
+            Body::Message(message) => render::message(message, style, out),
+            Body::Presence { notices, .. } => {
+                notices.iter().for_each(|notice| render::notice(notice, style, out))
+            }
+            Body::Renamed { rename, on_lines: true } => {
+                let notice = Notice::Renamed { from: rename.from.clone(), to: rename.to.clone() };
+                render::notice(&notice, style, out);
+            }
+            Body::Renamed { on_lines: false, .. } => {}
+        }
+    }
+
+    fn event(&self) -> Event {
+        match &self.body {
+            Body::Message(message) => Event::Message(message.clone()),
+            Body::Presence { presence, .. } => Event::Presence(presence.clone()),
+            Body::Renamed { rename, .. } => Event::Renamed(rename.clone()),
+        }
+    }
+}
+
+/// Messages that were read from the store, encoded for one reader.
+pub fn encode_messages(messages: &[Message], encoding: Encoding) -> Bytes {
+    let mut bytes = Vec::new();
+    for message in messages {
+        let entry = Entry { body: Body::Message(message.clone()), unseen_by: None };
+        entry.encode(encoding, &mut bytes);
+    }
+    bytes.into()
+}
+
+/// Appends an event as a line of JSON.
+pub fn encode_json(event: &Event, out: &mut Vec<u8>) {
+    json::encode_event(event, out);
+    out.push(b'\n');
+}
+
+/// Appends an event as a WebSocket text frame.
+pub fn encode_websocket(event: &Event, out: &mut Vec<u8>) {
+    let mut payload = Vec::new();
+    json::encode_event(event, &mut payload);
+    frame::encode(frame::Opcode::Text, &payload, out);
+}

@@ -1,0 +1,160 @@
+//! The running server: two listeners, a hub, and a tracker of every task, all of which end with
+//! one token.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admission::Admission;
+use crate::config::Config;
+use crate::http::{Http, HttpOptions};
+use crate::hub::Hub;
+use crate::limits::DRAIN_TIME;
+use crate::listener::{self, Context};
+use crate::store::Ephemeral;
+use crate::{presence, sequencer};
+
+/// Why a server did not start. One line, which says what to do.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} for {purpose}: {source}; choose another with {flag}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What for.
+        purpose: &'static str,
+        /// The flag that changes it.
+        flag: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The directory cannot be used.
+    #[error("cannot write to the directory {path}: {source}; choose another with --data")]
+    Data {
+        /// Which directory.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The page's directory has no page.
+    #[error("there is no index.html in {0}; choose another directory with --web-dir")]
+    WebDir(PathBuf),
+}
+
+/// A running server. Dropping it leaves its connections running; [`Server::stop`] ends them.
+pub struct Server {
+    tcp: SocketAddr,
+    http: SocketAddr,
+    context: Arc<Context>,
+    presence: JoinHandle<()>,
+    sequencer: JoinHandle<()>,
+}
+
+impl Server {
+    /// Binds both ports and begins to serve.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        if let Some(path) = &config.data {
+            check_data(path).map_err(|source| StartError::Data { path: path.clone(), source })?;
+        }
+        if let Some(path) = &config.web_dir
+            && !path.join("index.html").is_file()
+        {
+            return Err(StartError::WebDir(path.clone()));
+        }
+        let tcp = listen(config.tcp, "terminals", "--tcp")?;
+        let http = listen(config.http, "browsers", "--http")?;
+        let (tcp_address, http_address) = (local(&tcp, config.tcp), local(&http, config.http));
+
+        // A log that lives in memory begins anew with the server.
+        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_millis() as u64);
+        let store = Arc::new(Ephemeral);
+        let (hub, drafts) = Hub::new(epoch, store.clone());
+        let hub = Arc::new(hub);
+        let sequencer = tokio::spawn(sequencer::run(drafts, store));
+        let presence = tokio::spawn(presence::run(hub.clone()));
+
+        let shutdown = CancellationToken::new();
+        let context = Arc::new(Context {
+            hub,
+            http: Http::new(HttpOptions {
+                web_dir: config.web_dir.clone(),
+                allow_origins: config.allow_origin.clone(),
+                stopping: shutdown.clone(),
+            }),
+            http_port: http_address.port(),
+            rate: config.rate_limit.get(),
+            admission: Arc::new(Admission::new(config.max_connections, config.max_connections_per_ip.get())),
+            turned_away: listener::turned_away_slots(),
+            tracker: TaskTracker::new(),
+            shutdown,
+        });
+        context.tracker.spawn(listener::accept(tcp, listener::Port::Tcp, context.clone()));
+        context.tracker.spawn(listener::accept(http, listener::Port::Http, context.clone()));
+        Ok(Self { tcp: tcp_address, http: http_address, context, presence, sequencer })
+    }
+
+    /// Where terminals connect.
+    pub fn tcp(&self) -> SocketAddr {
+        self.tcp
+    }
+
+    /// Where browsers connect.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Stops accepting, tells every peer, and waits at most [`DRAIN_TIME`] for them to go. Returns
+    /// how many connections were cut off.
+    pub async fn stop(self) -> usize {
+        let Self { context, presence, sequencer, .. } = self;
+        context.shutdown.cancel();
+        context.tracker.close();
+        let drained = timeout(DRAIN_TIME, context.tracker.wait()).await;
+        let cut_off = if drained.is_ok() { 0 } else { context.tracker.len() };
+        presence.abort();
+        let _ = presence.await;
+        // With the last holder of the hub, the queue closes; what is in it is still stored.
+        drop(context);
+        if cut_off == 0 {
+            let _ = sequencer.await;
+        }
+        cut_off
+    }
+}
+
+fn listen(address: SocketAddr, purpose: &'static str, flag: &'static str) -> Result<TcpListener, StartError> {
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // So that a server can be started again at once.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bind().map_err(|source| StartError::Listen { address, purpose, flag, source })
+}
+
+/// Connections that may wait to be accepted: a class that comes in at the same moment.
+const BACKLOG: u32 = 4_096;
+
+fn local(listener: &TcpListener, wanted: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(wanted)
+}
+
+fn check_data(path: &std::path::Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(path)?;
+    let probe = path.join(format!(".crosstalk-{}", std::process::id()));
+    std::fs::write(&probe, b"")?;
+    std::fs::remove_file(probe)
+}

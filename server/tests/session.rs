@@ -1,0 +1,267 @@
+//! Sessions on a hub, without any socket: what a peer is told, whatever the store does.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crosstalk_protocol::{
+    Command, EntryRoom, ErrorCode, Event, History, HistoryRange, Message, Nick, Position, Request, RequestId,
+    RoomName, Target, Text, json,
+};
+use crosstalk_server::hub::Hub;
+use crosstalk_server::limits::{TAIL_ENTRIES, WRITE_MAX};
+use crosstalk_server::segment::Encoding;
+use crosstalk_server::sequencer;
+use crosstalk_server::session::{Refusal, Reply, Session, Told};
+use crosstalk_server::store::{Answer, Ephemeral, Store, StoreError};
+
+const EPOCH: u64 = 7;
+
+/// Keeps everything in memory, and fails when it is told to.
+#[derive(Default)]
+struct Keeper {
+    messages: Mutex<Vec<Message>>,
+    failing: AtomicBool,
+}
+
+impl Store for Keeper {
+    fn append<'a>(&'a self, batch: &'a [Message]) -> Answer<'a, ()> {
+        Box::pin(async {
+            if self.failing.load(Ordering::Relaxed) {
+                return Err(StoreError("no space left".to_owned()));
+            }
+            self.messages.lock().unwrap().extend_from_slice(batch);
+            Ok(())
+        })
+    }
+
+    fn read<'a>(&'a self, room: &'a RoomName, range: HistoryRange, limit: usize) -> Answer<'a, Vec<Message>> {
+        Box::pin(async move {
+            let messages = self.messages.lock().unwrap();
+            let of_room = messages.iter().filter(|message| message.room == *room);
+            let mut found: Vec<Message> = match range {
+                HistoryRange::After(seq) => {
+                    of_room.filter(|message| message.seq > seq).take(limit).cloned().collect()
+                }
+                HistoryRange::Before(seq) => of_room.filter(|message| message.seq < seq).cloned().collect(),
+                HistoryRange::Latest => of_room.cloned().collect(),
+            };
+            if !matches!(range, HistoryRange::After(_)) {
+                found.drain(..found.len().saturating_sub(limit));
+            }
+            Ok(found)
+        })
+    }
+}
+
+fn hub(store: Arc<dyn Store>) -> Arc<Hub> {
+    let (hub, drafts) = Hub::new(EPOCH, store.clone());
+    tokio::spawn(sequencer::run(drafts, store));
+    Arc::new(hub)
+}
+
+struct Client {
+    session: Session,
+}
+
+impl Client {
+    async fn enter(hub: &Arc<Hub>, nick: &str, rooms: Option<Vec<EntryRoom>>) -> Self {
+        let mut client = Self { session: Session::new(hub.clone(), None) };
+        let nick = Nick::parse(nick).unwrap();
+        let welcome = client.ask(Command::Hello { nick, rooms }).await.unwrap();
+        assert!(matches!(welcome, Some(Event::Welcome { .. })), "{welcome:?}");
+        client
+    }
+
+    async fn ask(&mut self, command: Command) -> Result<Option<Event>, ErrorCode> {
+        let request = Request { id: RequestId::new("r"), command };
+        match self.session.handle(request).await {
+            Ok(Reply::Event(event)) => Ok(Some(event)),
+            Ok(Reply::None) => Ok(None),
+            Err(Refusal::Error(error)) => Err(error.code),
+            Err(Refusal::Disconnect(code)) => panic!("disconnected: {code:?}"),
+        }
+    }
+
+    async fn say(&mut self, text: &str) {
+        let to = Target::Room(RoomName::lobby());
+        let text = Text::clean(text).unwrap();
+        assert_eq!(self.ask(Command::Send { to, text, action: false }).await, Ok(None));
+        while self.session.in_flight() > 0 {
+            self.session.rung().await;
+        }
+    }
+
+    /// Everything that is new now, as a JSON client decodes it, without news about people.
+    async fn read(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        loop {
+            let mut told = Vec::new();
+            self.session.read(Encoding::Json, WRITE_MAX, |news| told.push(news)).await.unwrap();
+            if told.is_empty() {
+                return events;
+            }
+            for news in told {
+                match news {
+                    Told::Event(event) => events.push(event),
+                    Told::Run(bytes) => events.extend(
+                        bytes
+                            .split(|byte| *byte == b'\n')
+                            .filter(|line| !line.is_empty())
+                            .map(|line| json::decode_event(line).unwrap()),
+                    ),
+                }
+            }
+            events.retain(|event| !matches!(event, Event::Presence(_)));
+        }
+    }
+}
+
+fn texts(events: &[Event]) -> Vec<String> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Message(message) => Some(message.text.to_string()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn an_ack_says_where_the_message_is() {
+    let hub = hub(Arc::new(Ephemeral));
+    let mut alice = Client::enter(&hub, "alice", None).await;
+    let mut bob = Client::enter(&hub, "bob", None).await;
+    alice.say("hi").await;
+    let acks: Vec<Event> =
+        alice.read().await.into_iter().filter(|event| matches!(event, Event::Ack { .. })).collect();
+    assert_eq!(acks, [Event::Ack { id: RequestId::new("r").unwrap(), room: RoomName::lobby(), seq: 1 }]);
+    assert_eq!(texts(&bob.read().await), ["hi"]);
+}
+
+/// One more message than memory holds, and a cursor that has seen the first.
+async fn fall_behind(store: Arc<dyn Store>) -> (Arc<Hub>, Client) {
+    let hub = hub(store);
+    let mut alice = Client::enter(&hub, "alice", None).await;
+    for number in 0..TAIL_ENTRIES + 10 {
+        alice.say(&number.to_string()).await;
+        alice.read().await;
+    }
+    let position = Some(Position { epoch: EPOCH, seq: 1 });
+    let bob = Client::enter(&hub, "bob", Some(vec![EntryRoom { room: RoomName::lobby(), position }])).await;
+    (hub, bob)
+}
+
+#[tokio::test]
+async fn a_cursor_behind_the_memory_reads_the_store_and_misses_nothing() {
+    let (_hub, mut bob) = fall_behind(Arc::new(Keeper::default())).await;
+    let events = bob.read().await;
+    let expected: Vec<String> = (1..TAIL_ENTRIES + 10).map(|number| number.to_string()).collect();
+    assert_eq!(texts(&events), expected);
+    assert_eq!(events.len(), expected.len(), "and nothing but messages");
+}
+
+#[tokio::test]
+async fn a_cursor_behind_everything_is_told_of_the_gap() {
+    let (_hub, mut bob) = fall_behind(Arc::new(Ephemeral)).await;
+    let events = bob.read().await;
+    let Event::Gap { after: 1, before, epoch: EPOCH, .. } = events[0] else { panic!("{:?}", events[0]) };
+    let Event::Message(first) = &events[1] else { panic!("{:?}", events[1]) };
+    assert_eq!(first.seq, before);
+    let seqs: Vec<u64> = (before..before + events.len() as u64 - 1).collect();
+    let read: Vec<u64> = events[1..]
+        .iter()
+        .map(|event| match event {
+            Event::Message(message) => message.seq,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(read, seqs);
+    assert_eq!(read.last(), Some(&(TAIL_ENTRIES as u64 + 10)));
+}
+
+#[tokio::test]
+async fn a_position_of_another_epoch_is_a_gap() {
+    let hub = hub(Arc::new(Ephemeral));
+    let mut alice = Client::enter(&hub, "alice", None).await;
+    alice.say("one").await;
+    let lobby = |epoch, seq| EntryRoom { room: RoomName::lobby(), position: Some(Position { epoch, seq }) };
+    let mut bob = Client::enter(&hub, "bob", Some(vec![lobby(EPOCH - 1, 1)])).await;
+    let events = bob.read().await;
+    assert!(matches!(events[0], Event::Gap { epoch: EPOCH, after: 0, before: 1, .. }), "{events:?}");
+    assert_eq!(texts(&events), ["one"], "what the new epoch has is shown from its beginning");
+    let mut carol = Client::enter(&hub, "carol", Some(vec![lobby(EPOCH, 1)])).await;
+    assert_eq!(carol.read().await, []);
+}
+
+#[tokio::test]
+async fn history_goes_on_in_the_store_where_memory_ends() {
+    let (_hub, mut bob) = fall_behind(Arc::new(Keeper::default())).await;
+    let mut ask = async |range| {
+        let of = Target::Room(RoomName::lobby());
+        match bob.ask(Command::History { of, range, limit: 20 }).await {
+            Ok(Some(Event::History { history: History { messages, more, .. }, .. })) => {
+                (messages.iter().map(|message| message.seq).collect::<Vec<_>>(), more)
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let last = TAIL_ENTRIES as u64 + 10;
+    assert_eq!(ask(HistoryRange::Latest).await, ((last - 19..=last).collect(), true));
+    assert_eq!(ask(HistoryRange::Before(31)).await, ((11..31).collect(), true));
+    assert_eq!(ask(HistoryRange::Before(21)).await, ((1..21).collect(), false));
+    assert_eq!(ask(HistoryRange::Before(5)).await, ((1..5).collect(), false));
+    assert_eq!(ask(HistoryRange::After(0)).await, ((1..21).collect(), true));
+    assert_eq!(ask(HistoryRange::After(last - 5)).await, ((last - 4..=last).collect(), false));
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_refused_and_seen_by_nobody() {
+    let store = Arc::new(Keeper::default());
+    let hub = hub(store.clone());
+    let mut alice = Client::enter(&hub, "alice", None).await;
+    let mut bob = Client::enter(&hub, "bob", None).await;
+    bob.read().await;
+    store.failing.store(true, Ordering::Relaxed);
+    alice.say("lost").await;
+    let events = alice.read().await;
+    let [Event::Error { id, error }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((id.as_ref().unwrap().as_str(), error.code), ("r", ErrorCode::Busy));
+    assert!(error.retry_after_ms.is_some());
+    store.failing.store(false, Ordering::Relaxed);
+    alice.say("kept").await;
+    let events = bob.read().await;
+    assert_eq!(texts(&events), ["kept"]);
+    let Event::Message(message) = &events[0] else { panic!("{events:?}") };
+    assert_eq!(message.seq, 1, "a refused message leaves no number behind");
+}
+
+#[tokio::test]
+async fn a_direct_conversation_is_a_room_of_two() {
+    let hub = hub(Arc::new(Ephemeral));
+    let mut alice = Client::enter(&hub, "alice", None).await;
+    let mut bob = Client::enter(&hub, "bob", None).await;
+    let mut carol = Client::enter(&hub, "carol", None).await;
+    let to = Target::User(Nick::parse("bob").unwrap());
+    let text = Text::clean("psst").unwrap();
+    assert_eq!(alice.ask(Command::Send { to, text: text.clone(), action: false }).await, Ok(None));
+    while alice.session.in_flight() > 0 {
+        alice.session.rung().await;
+    }
+    let events = bob.read().await;
+    let [Event::Joined { entered, .. }, Event::Message(message)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(entered.with, Nick::parse("alice").ok());
+    assert_eq!((message.room.clone(), message.to.clone()), (RoomName::direct(1), Nick::parse("bob").ok()));
+    assert_eq!(texts(&alice.read().await), ["psst"]);
+    let to = Target::Room(RoomName::direct(1));
+    assert_eq!(
+        carol.ask(Command::Send { to: to.clone(), text, action: false }).await,
+        Err(ErrorCode::NotAMember)
+    );
+    let history = Command::History { of: to, range: HistoryRange::Latest, limit: 1 };
+    assert_eq!(carol.ask(history).await, Err(ErrorCode::NotAMember));
+    let join = Command::Join(EntryRoom { room: RoomName::direct(1), position: None });
+    assert_eq!(carol.ask(join).await, Err(ErrorCode::NoSuchRoom));
+    assert_eq!(carol.read().await, []);
+}
