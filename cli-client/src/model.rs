@@ -30,6 +30,11 @@ pub(crate) struct Model {
     pub(crate) awaited: Option<Request>,
     /// What was typed behind it.
     pub(crate) deferred: VecDeque<String>,
+    /// Requests other than messages that are not answered yet, so that one that came too fast can
+    /// be made again.
+    pub(crate) asked: Vec<Request>,
+    /// Those that came too fast.
+    pub(crate) postponed: Vec<Request>,
     /// Where reading stood when the connection broke, while messages are unsure.
     pub(crate) broke_at: HashMap<RoomName, Position>,
     /// The look into a room's log for unsure messages, and for which of them.
@@ -102,6 +107,8 @@ impl Model {
             outbox: Outbox::new(seed),
             awaited: None,
             deferred: VecDeque::new(),
+            asked: Vec::new(),
+            postponed: Vec::new(),
             broke_at: HashMap::new(),
             check: None,
             hidden: false,
@@ -120,8 +127,16 @@ impl Model {
         Request { id: None, command: Command::Hello { nick: self.nick.clone(), rooms } }
     }
 
-    /// A labelled request.
+    /// A labelled request, whose answer is awaited.
     pub(crate) fn request(&mut self, command: Command) -> Request {
-        Request { id: Some(self.outbox.next_id()), command }
+        let request = Request { id: Some(self.outbox.next_id()), command };
+        self.asked.push(request.clone());
+        request
+    }
+
+    /// The request with this label was answered, and is handed over; `None` if it was a message.
+    pub(crate) fn answered(&mut self, id: &RequestId) -> Option<Request> {
+        let index = self.asked.iter().position(|request| request.id.as_ref() == Some(id))?;
+        Some(self.asked.remove(index))
     }
 }

@@ -19,6 +19,9 @@ const RETRY_DEFAULT: Duration = Duration::from_secs(1);
 /// Takes in one event.
 pub(crate) fn received(model: &mut Model, event: Event) -> Vec<Effect> {
     let mut effects = Vec::new();
+    if let Some(id) = answers(&event) {
+        model.answered(id);
+    }
     match event {
         Event::Welcome { nick, rooms, limits, .. } => return welcome(model, nick, rooms, &limits),
         Event::Error { id, error } => return refused(model, id.as_ref(), error),
@@ -64,6 +67,20 @@ pub(crate) fn received(model: &mut Model, event: Event) -> Vec<Effect> {
     effects
 }
 
+/// Which request was carried out, and so is done with.
+fn answers(event: &Event) -> Option<&RequestId> {
+    match event {
+        Event::Joined { id, .. }
+        | Event::Left { id, .. }
+        | Event::Rooms { id, .. }
+        | Event::Members { id, .. }
+        | Event::Nick { id, .. }
+        | Event::Hidden { id, .. }
+        | Event::History { id, .. } => id.as_ref(),
+        _ => None,
+    }
+}
+
 fn show(effects: &mut Vec<Effect>, line: Line) {
     effects.push(Effect::Show(line));
 }
@@ -105,6 +122,7 @@ fn welcome(model: &mut Model, nick: Nick, rooms: Vec<Entered>, limits: &Limits) 
     }
     // Asked for while there was no connection, or not answered before it broke.
     if let Some(request) = model.awaited.clone() {
+        model.asked.push(request.clone());
         effects.push(Effect::Send(request));
     }
     effects
@@ -125,9 +143,21 @@ fn refused(model: &mut Model, id: Option<&RequestId>, error: ErrorReply) -> Vec<
             _ => vec![Effect::Exit(Ending::Refused(message))],
         };
     }
-    let Some(id) = id else { return vec![Effect::Show(Line::Refused(message, None))] };
-    if matches!(error.code, ErrorCode::RateLimited | ErrorCode::Busy) && model.outbox.hold(id) {
-        return vec![Effect::Wait(Timer::Pace, retry_after.unwrap_or(RETRY_DEFAULT))];
+    let later = matches!(error.code, ErrorCode::RateLimited | ErrorCode::Busy);
+    let Some(id) = id else {
+        // Somebody who leaves does not wait until goodbye may be said.
+        return vec![match model.link {
+            Link::Leaving if later => Effect::Exit(Ending::Left),
+            _ => Effect::Show(Line::Refused(message, None)),
+        }];
+    };
+    let request = model.answered(id);
+    if later {
+        let known = request.is_some() || model.outbox.hold(id);
+        model.postponed.extend(request);
+        if known {
+            return vec![Effect::Wait(Timer::Pace, retry_after.unwrap_or(RETRY_DEFAULT))];
+        }
     }
     if resume::look_refused(model, id) {
         return Vec::new();

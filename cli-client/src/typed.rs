@@ -6,7 +6,7 @@ use crosstalk_protocol::{
 };
 
 use crate::message::{Effect, Line};
-use crate::model::{Link, Model};
+use crate::model::{Acquaintance, Link, Model};
 use crate::update::leave;
 
 /// Messages that `/history` shows without a number: most of a screen.
@@ -17,12 +17,13 @@ pub(crate) fn typed(model: &mut Model, line: String) -> Vec<Effect> {
     match slash::parse(&line) {
         // Nobody who wants to leave waits for an answer.
         Ok(Typed::Quit) => leave(model),
-        _ if model.awaited.is_some() => {
+        // The first welcome is on its way, and after some requests it is not known where lines go.
+        _ if model.history < Acquaintance::Welcomed || model.awaited.is_some() => {
             model.deferred.push_back(line);
             Vec::new()
         }
         Ok(typed) => carry_out(model, typed),
-        Err(error) => refuse(error),
+        Err(error) => refuse(&error),
     }
 }
 
@@ -44,7 +45,7 @@ fn carry_out(model: &mut Model, typed: Typed) -> Vec<Effect> {
         Typed::Room(room, text) => push(model, Target::Room(room), text),
         Typed::Broadcast(Some(text)) => push(model, Target::Room(RoomName::lobby()), text),
         Typed::Broadcast(None) => match slash::find("/broadcast") {
-            Some(row) => refuse(slash::usage_error(row)),
+            Some(row) => refuse(&slash::usage_error(row)),
             None => Vec::new(),
         },
         Typed::Dm(nick, text) => push(model, Target::User(nick), text),
@@ -65,7 +66,7 @@ fn carry_out(model: &mut Model, typed: Typed) -> Vec<Effect> {
         Typed::Join(room) => change_place(model, Command::Join(EntryRoom { room, position: None })),
         Typed::Leave(room) => match room.or_else(|| model.rooms.current().cloned()) {
             Some(room) if model.rooms.contains(&room) => change_place(model, Command::Leave { room }),
-            _ => told("Room does not exist or not a member"),
+            _ => refused("Room does not exist or not a member"),
         },
         Typed::Nick(nick) if model.link == Link::Online => ask(model, Command::Nick { nick }),
         Typed::Nick(nick) => {
@@ -90,7 +91,7 @@ fn carry_out(model: &mut Model, typed: Typed) -> Vec<Effect> {
 /// anybody wanted it.
 fn ask(model: &mut Model, command: Command) -> Vec<Effect> {
     if model.link != Link::Online {
-        return told("There is no connection at the moment; try again when it is back.");
+        return refused("There is no connection at the moment; try again when it is back.");
     }
     vec![Effect::Send(model.request(command))]
 }
@@ -123,7 +124,7 @@ fn here(model: &mut Model, push: impl FnOnce(&mut Model, Target)) -> Vec<Effect>
 
 fn own_name(model: &mut Model, name: Option<Nick>, command: Command) -> Vec<Effect> {
     if name.is_some_and(|name| name != model.nick) {
-        return told("You can hide and reveal only yourself.");
+        return refused("You can hide and reveal only yourself.");
     }
     ask(model, command)
 }
@@ -138,13 +139,17 @@ fn page(after: Option<String>) -> Page {
 }
 
 fn nowhere() -> Vec<Effect> {
-    told("You are in no room; /join one, and /get_rooms lists them.")
+    refused("You are in no room; /join one, and /get_rooms lists them.")
 }
 
 fn told(words: &str) -> Vec<Effect> {
+    vec![Effect::Show(Line::Client(words.to_owned()))]
+}
+
+fn refused(words: &str) -> Vec<Effect> {
     vec![Effect::Show(Line::Refused(words.to_owned(), None))]
 }
 
-fn refuse(error: ErrorReply) -> Vec<Effect> {
-    told(&error.message)
+fn refuse(error: &ErrorReply) -> Vec<Effect> {
+    refused(&error.message)
 }

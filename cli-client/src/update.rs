@@ -28,7 +28,9 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Due(Timer::Farewell) if model.link == Link::Leaving => vec![Effect::Exit(Ending::Left)],
         Message::Due(Timer::Pace) => {
             model.outbox.go_on();
-            Vec::new()
+            let again = std::mem::take(&mut model.postponed);
+            model.asked.extend(again.iter().cloned());
+            again.into_iter().map(Effect::Send).collect()
         }
         Message::Due(_) => Vec::new(),
         Message::Typed(line) => typed::typed(model, line),
@@ -103,6 +105,8 @@ pub(crate) fn lost(model: &mut Model, reason: String, at_least: Option<Duration>
             not_acknowledged(model)
         )))];
     }
+    model.asked.clear();
+    model.postponed.clear();
     resume::connection_broke(model);
     let mut effects = vec![Effect::Close];
     if model.trouble.as_ref() != Some(&reason) {

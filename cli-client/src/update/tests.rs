@@ -203,6 +203,19 @@ fn a_rate_limit_delays_and_neither_loses_nor_doubles() {
 }
 
 #[test]
+fn what_was_asked_too_fast_is_asked_again() {
+    let mut client = Client::online(Some(10));
+    let asked = client.types("/join dev");
+    let wait = r#""code":"rate-limited","message":"Slow.","retry_after_ms":70}"#;
+    let effects = client.hears(&format!(r#"{{"type":"error","id":"{}",{wait}"#, id(&asked[0])));
+    assert_eq!(effects, ["= wait Pace"]);
+    assert_eq!(client.happens(Message::Due(Timer::Pace)), asked);
+    assert!(client.happens(Message::Due(Timer::Pace)).is_empty());
+    client.types("/quit");
+    assert_eq!(client.hears(&format!(r#"{{"type":"error",{wait}"#)), ["= Exit(Left)"]);
+}
+
+#[test]
 fn a_refused_message_is_told_with_its_text() {
     let mut client = Client::online(None);
     let sent = client.types("/dm nobody psst");
