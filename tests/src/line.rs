@@ -37,8 +37,14 @@ impl LineClient {
         let mut client = Self::connect(server.tcp()).await;
         client.name = nick.to_owned();
         client.send_line(nick).await;
-        client.expect("Connected to the server").await;
+        client.expect_welcome().await;
         client
+    }
+
+    /// Is let in, and told what to do.
+    pub async fn expect_welcome(&mut self) {
+        self.expect("Connected to the server").await;
+        self.expect_matching(|line| line.starts_with("Server: Welcome, ")).await;
     }
 
     /// Sends `line` and LF.

@@ -154,7 +154,7 @@ impl Screen {
             ("no-such-room" | "not-a-member", "/leave") => "Room does not exist or not a member".to_owned(),
             ("no-such-room", "/room") => "Room does not exist".to_owned(),
             ("no-such-user", _) => "User not found.".to_owned(),
-            _ => event["message"].as_str().unwrap_or_default().to_owned(),
+            _ => format!("Server: {}", event["message"].as_str().unwrap_or_default()),
         }
     }
 }
@@ -189,6 +189,12 @@ fn rooms(rows: &Value) -> Vec<String> {
 }
 
 fn history(event: &Value) -> Vec<String> {
-    let messages = event["messages"].as_array().expect("history has messages").iter();
-    messages.map(message_line).collect()
+    let messages: Vec<_> = event["messages"].as_array().expect("history has messages").iter().collect();
+    let first = format!(
+        "Server: the last {} messages in {}:",
+        messages.len(),
+        event["room"].as_str().unwrap_or_default()
+    );
+    let last = "Server: end of history.".to_owned();
+    [vec![first], messages.into_iter().map(message_line).collect(), vec![last]].concat()
 }

@@ -137,7 +137,8 @@ async fn one_byte_a_write_is_as_good_as_any() {
         let mut stream = connect(server.tcp()).await;
         dribble(&mut stream, b"slow-line\n/create_room slow\n/room slow said byte by byte\n").await.unwrap();
         let mut line = LineClient::over(stream);
-        line.expect_all(&["Connected to the server", "Room slow created successfully!"]).await;
+        line.expect_welcome().await;
+        line.expect("Room slow created successfully!").await;
         line.expect("[slow] slow-line: said byte by byte").await;
 
         let mut stream = connect(server.tcp()).await;

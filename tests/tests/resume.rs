@@ -90,7 +90,7 @@ async fn a_position_from_the_future_does_no_harm() {
         let mut late = JsonClient::tcp(server.tcp()).await;
         late.hello(hello(nick, &json!({ "epoch": epoch, "seq": seq }))).await;
         alice.say("lobby", nick).await;
-        assert_eq!(late.message().await.1, nick);
+        late.take(|event| event["text"] == nick).await;
     }
     server.stop().await;
 }
@@ -133,12 +133,13 @@ async fn what_the_log_has_lost_is_a_gap() {
     let mut number = number_of(&next);
     while number < COUNT - 1 {
         let message = bob.take(|event| event["type"] == "gap" || event["type"] == "message").await;
+        assert_eq!(message["type"], "message", "{message}");
         assert_eq!(number_of(&message), number + 1, "nothing is missing behind the gap");
         number += 1;
     }
-    // History says the same.
+    // History begins there too, or later: what is read is encoded, and that takes memory as well.
     let oldest = bob.request(json!({ "type": "history", "room": "lobby", "after": 0, "limit": 1 })).await;
-    assert_eq!(oldest["messages"][0]["seq"], gap["before"]);
+    assert!(oldest["messages"][0]["seq"].as_u64() >= gap["before"].as_u64(), "{oldest}");
     server.stop().await;
 }
 
