@@ -31,8 +31,13 @@ use tower_http::compression::CompressionLayer;
 use crate::limits::{HTTP_CONNECTION_TIME, HTTP_HEAD_MAX, HTTP_HEAD_TIME};
 use upgrade::{AllowedOrigins, Slot};
 
+/// The path of the WebSocket.
+pub const WEBSOCKET_PATH: &str = "/ws";
+
 /// What the HTTP port depends on.
 pub struct HttpOptions {
+    /// The path of the WebSocket, nearly always [`WEBSOCKET_PATH`].
+    pub websocket_path: &'static str,
     /// Where the page is; `None` is the copy inside the program.
     pub web_dir: Option<PathBuf>,
     /// Origins that may connect besides the page's own, such as `https://chat.example.org`.
@@ -50,7 +55,7 @@ pub struct Http {
 impl Http {
     /// Puts the routes together.
     pub fn new(options: HttpOptions) -> Self {
-        let HttpOptions { web_dir, allow_origins, stopping } = options;
+        let HttpOptions { websocket_path, web_dir, allow_origins, stopping } = options;
         let origins = AllowedOrigins::new(&allow_origins);
         let ready = move || async move {
             if stopping.is_cancelled() {
@@ -63,7 +68,7 @@ impl Http {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .layer(map_response(async |response| with_header(response, header::CACHE_CONTROL, "no-store")))
-            .merge(upgrade::route(origins))
+            .merge(upgrade::route(websocket_path, origins))
             .merge(page::route(web_dir))
             .layer(CompressionLayer::new())
             .layer(map_response(secure));

@@ -53,8 +53,21 @@ pub struct Membership {
     pub room: Arc<Room>,
     /// Where the peer reads.
     pub cursor: Cursor,
+    /// News about people up to this number are older than the peer's being here.
+    pub known: u64,
     /// In a direct conversation, the other person.
     pub with: Option<Arc<Peer>>,
+}
+
+/// A direct conversation, as one of the two finds it.
+#[derive(Debug)]
+pub struct Direct {
+    /// The room of two.
+    pub room: Arc<Room>,
+    /// The other person.
+    pub with: Arc<Peer>,
+    /// The finder's place in it, if it has just been opened.
+    pub entered: Option<Membership>,
 }
 
 impl Membership {
@@ -201,14 +214,15 @@ impl Hub {
         pair.sort_unstable();
         let mut directs = lock(&self.directs);
         if let Some(room) = directs.get(&pair) {
-            return Ok((room.clone(), None));
+            return Ok(Direct { room: room.clone(), with: other, entered: None });
         }
         let name = RoomName::direct(self.next_direct.fetch_add(1, Ordering::Relaxed));
         let room = Arc::new(Room::direct(name, self.new_log(), [peer, &other]));
         directs.insert(pair, room.clone());
         let cursor = room.log.end();
         other.post(Mail::Opened { room: room.clone(), cursor, with: peer.clone() });
-        Ok((room.clone(), Some(Membership { room, cursor, with: Some(other) })))
+        let entered = Membership { room: room.clone(), cursor, known: 0, with: Some(other.clone()) };
+        Ok(Direct { room, with: other, entered: Some(entered) })
     }
 
     /// Whoever is called `nick` and can be seen.
@@ -244,11 +258,11 @@ impl Hub {
             peer.set_nick(to.clone());
         }
         for Membership { room, .. } in rooms {
-            if room.rename(&from, to)
+            if let Some(number) = room.rename(&from, to)
                 && let Some(permit) = permits.next()
             {
                 let rename = Rename { room: room.name.clone(), from: from.clone(), to: to.clone() };
-                let body = Body::Renamed { rename, on_lines: room.name.is_lobby() };
+                let body = Body::Renamed { number, rename, on_lines: room.name.is_lobby() };
                 let content = Content::People { body, about: Some(peer.id) };
                 permit.send(Draft { room: room.clone(), content });
             }

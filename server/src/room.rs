@@ -39,6 +39,8 @@ struct Members {
     peers: Vec<Arc<Peer>>,
     visible: BTreeSet<Nick>,
     gathered: Gathered,
+    /// News about people so far.
+    news: u64,
 }
 
 /// What is to be done about a change of who is there.
@@ -92,7 +94,8 @@ impl Room {
         }
     }
 
-    /// Lets `peer` in. The cursor is made after the peer is on the list of those to ring, so that
+    /// Lets `peer` in. Returns where it reads, and the number of the last news about people that
+    /// is older than that: an announcement may still be on its way into the log. The cursor is made after the peer is on the list of those to ring, so that
     /// nothing falls between the two.
     pub fn enter(
         &self,
@@ -100,13 +103,13 @@ impl Room {
         cursor: impl FnOnce(&Log) -> Cursor,
         notice: Option<Notice>,
         announce: impl FnOnce(Announcement),
-    ) -> Cursor {
+    ) -> (Cursor, u64) {
         let mut members = lock(&self.members);
         members.peers.push(peer.clone());
         if !peer.is_hidden() {
             announce(members.appear(self, peer.nick(), notice));
         }
-        cursor(&self.log)
+        (cursor(&self.log), members.news)
     }
 
     /// Lets `peer` out.
@@ -135,30 +138,25 @@ impl Room {
         announce(members.disappear(self, nick, notice));
     }
 
-    /// Replaces a name on the list. Returns whether the others have to be told.
-    pub fn rename(&self, from: &Nick, to: &Nick) -> bool {
+    /// Replaces a name on the list. Returns the number of that news, if the others have to be told.
+    pub fn rename(&self, from: &Nick, to: &Nick) -> Option<u64> {
         let mut members = lock(&self.members);
         if self.pair.is_some() || !members.visible.remove(from) {
-            return false;
+            return None;
         }
         members.visible.insert(to.clone());
         // Who has not been announced yet will be, under the new name.
-        match members.gathered.joined.remove(from) {
-            Some(_) => {
-                members.gathered.joined.insert(to.clone(), None);
-                false
-            }
-            None => true,
+        if members.gathered.joined.remove(from).is_some() {
+            members.gathered.joined.insert(to.clone(), None);
+            return None;
         }
+        members.news += 1;
+        Some(members.news)
     }
 
     /// What has been gathered since the last call; nothing if it has cancelled itself out.
     pub fn gathered(&self) -> Option<Body> {
-        let mut members = lock(&self.members);
-        let gathered = std::mem::take(&mut members.gathered);
-        let count = members.visible.len();
-        drop(members);
-        gathered.body(self, count)
+        lock(&self.members).announcement(self)
     }
 
     /// Names in sight, in order, behind `after`.
@@ -214,9 +212,15 @@ impl Members {
             self.gathered.open = true;
             Announcement::Later
         } else {
-            let count = self.visible.len();
-            std::mem::take(&mut self.gathered).body(room, count).map_or(Announcement::None, Announcement::Now)
+            self.announcement(room).map_or(Announcement::None, Announcement::Now)
         }
+    }
+
+    fn announcement(&mut self, room: &Room) -> Option<Body> {
+        let gathered = std::mem::take(&mut self.gathered);
+        let body = gathered.body(&room.name, self.visible.len(), self.news + 1)?;
+        self.news += 1;
+        Some(body)
     }
 }
 
@@ -231,14 +235,14 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn body(self, room: &Room, count: usize) -> Option<Body> {
+    fn body(self, room: &RoomName, count: usize, number: u64) -> Option<Body> {
         let (joined_count, left_count) = (self.joined.len(), self.left.len());
         if joined_count + left_count == 0 {
             return None;
         }
         let names = |map: &HashMap<Nick, _>| map.keys().take(PRESENCE_NAMES_MAX).cloned().collect();
         let presence = Presence {
-            room: room.name.clone(),
+            room: room.clone(),
             joined: names(&self.joined),
             joined_count,
             left: names(&self.left),
@@ -248,10 +252,9 @@ impl Gathered {
         let notices = if joined_count + left_count <= PRESENCE_LINES {
             self.left.into_values().chain(self.joined.into_values()).flatten().collect()
         } else {
-            let room = room.name.clone();
-            vec![Notice::Crowd { room, joined: joined_count, left: left_count, count }]
+            vec![Notice::Crowd { room: room.clone(), joined: joined_count, left: left_count, count }]
         };
-        Some(Body::Presence { presence, notices })
+        Some(Body::Presence { number, presence, notices })
     }
 }
 

@@ -21,6 +21,17 @@ pub struct Entry {
     pub unseen_by: Option<PeerId>,
 }
 
+/// Whom a segment is read for.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader {
+    /// Which peer.
+    pub id: PeerId,
+    /// Messages up to this number have been read.
+    pub after: Seq,
+    /// News about people up to this number are older than the peer's being here.
+    pub known: u64,
+}
+
 /// What happened in a room.
 #[derive(Clone, Debug)]
 pub enum Body {
@@ -28,6 +39,8 @@ pub enum Body {
     Message(Message),
     /// People came or went.
     Presence {
+        /// Its number among the room's news about people.
+        number: u64,
         /// For programs.
         presence: Presence,
         /// For people.
@@ -35,6 +48,8 @@ pub enum Body {
     },
     /// Somebody has another nickname.
     Renamed {
+        /// Its number among the room's news about people.
+        number: u64,
         /// For programs.
         rename: Rename,
         /// Whether people are told here: once is enough for whoever shares several rooms.
@@ -101,14 +116,11 @@ impl Segment {
         }
     }
 
-    /// The bytes that a reader has not seen: behind the message `after`, and without what `reader`
-    /// is not told on lines. Nearly always one piece, as it lies in memory.
-    pub fn bytes(&self, encoding: Encoding, after: Seq, reader: PeerId, mut take: impl FnMut(Bytes)) {
+    /// The bytes that are news to `reader`. Nearly always one piece, as it lies in memory.
+    pub fn bytes(&self, encoding: Encoding, reader: Reader, mut take: impl FnMut(Bytes)) {
         let run = self.runs[encoding.index()].get_or_init(|| self.encode(encoding));
         let on_lines = matches!(encoding, Encoding::Line(_));
-        let seen = |entry: &Entry| {
-            entry.seq().is_some_and(|seq| seq <= after) || (on_lines && entry.unseen_by == Some(reader))
-        };
+        let seen = |entry: &Entry| entry.is_known(reader) || (on_lines && entry.unseen_by == Some(reader.id));
         let mut start = 0;
         let mut end = 0;
         for (entry, &entry_end) in self.entries.iter().zip(&run.ends) {
@@ -181,10 +193,17 @@ impl Entry {
         }
     }
 
+    fn is_known(&self, reader: Reader) -> bool {
+        match self.body {
+            Body::Message(Message { seq, .. }) => seq <= reader.after,
+            Body::Presence { number, .. } | Body::Renamed { number, .. } => number <= reader.known,
+        }
+    }
+
     fn text_len(&self) -> usize {
         match &self.body {
             Body::Message(message) => message.text.as_str().len(),
-            Body::Presence { presence, notices } => {
+            Body::Presence { presence, notices, .. } => {
                 (presence.joined.len() + presence.left.len()) * size_of::<usize>() * 4
                     + size_of_val(&**notices)
             }
@@ -206,7 +225,7 @@ impl Entry {
             Body::Presence { notices, .. } => {
                 notices.iter().for_each(|notice| render::notice(notice, style, out))
             }
-            Body::Renamed { rename, on_lines: true } => {
+            Body::Renamed { rename, on_lines: true, .. } => {
                 let notice = Notice::Renamed { from: rename.from.clone(), to: rename.to.clone() };
                 render::notice(&notice, style, out);
             }

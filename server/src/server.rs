@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
 use crate::config::Config;
-use crate::http::{Http, HttpOptions};
+use crate::http::{Http, HttpOptions, WEBSOCKET_PATH};
 use crate::hub::Hub;
 use crate::limits::DRAIN_TIME;
 use crate::listener::{self, Context};
@@ -89,6 +89,7 @@ impl Server {
         let context = Arc::new(Context {
             hub,
             http: Http::new(HttpOptions {
+                websocket_path: WEBSOCKET_PATH,
                 web_dir: config.web_dir.clone(),
                 allow_origins: config.allow_origin.clone(),
                 stopping: shutdown.clone(),

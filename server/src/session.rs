@@ -12,13 +12,13 @@ use crosstalk_protocol::{
 };
 use tokio::time::Instant;
 
-use crate::hub::{Hub, Membership, no_such_user};
+use crate::hub::{Direct, Hub, Membership, no_such_user};
 use crate::limits::{BURST_FACTOR, IN_FLIGHT_MAX, ROOMS_PER_CONNECTION};
 use crate::log::Read;
 use crate::peer::{Mail, Peer, PeerId};
 use crate::rate::{RateLimiter, Verdict};
 use crate::room::{Names, Room};
-use crate::segment::{Encoding, encode_messages};
+use crate::segment::{Encoding, Reader, encode_messages};
 use crate::sequencer::{Content, Draft};
 
 /// What a request that was carried out leads to.
@@ -132,7 +132,7 @@ impl Session {
             Command::History { of, range, limit } => {
                 let room = match of {
                     Target::Room(name) => self.membership(&name)?.room.clone(),
-                    Target::User(nick) => self.direct(&nick)?,
+                    Target::User(nick) => self.direct(&nick)?.0,
                 };
                 Event::History { id, history: self.hub.history(&room, range, limit).await? }
             }
@@ -207,7 +207,10 @@ impl Session {
                 };
                 (membership.room.clone(), to.map(|other| other.nick()))
             }
-            Target::User(nick) => (self.direct(nick)?, Some(nick.clone())),
+            Target::User(nick) => {
+                let (room, with) = self.direct(nick)?;
+                (room, Some(with.nick()))
+            }
         };
         let author = self.peer()?.clone();
         let from = author.nick();
@@ -216,13 +219,13 @@ impl Session {
     }
 
     /// The direct conversation with `nick`, opened if need be.
-    fn direct(&mut self, nick: &Nick) -> Result<Arc<Room>, ErrorReply> {
-        let (room, membership) = self.hub.direct(self.peer()?, nick)?;
-        if let Some(membership) = membership {
+    fn direct(&mut self, nick: &Nick) -> Result<(Arc<Room>, Arc<Peer>), ErrorReply> {
+        let Direct { room, with, entered } = self.hub.direct(self.peer()?, nick)?;
+        if let Some(membership) = entered {
             let event = self.open(membership);
             self.asides.push(event);
         }
-        Ok(room)
+        Ok((room, with))
     }
 
     /// Notes a direct conversation. One that has ended makes room for it if there are too many.
@@ -357,7 +360,9 @@ impl Session {
         match mail {
             Mail::Stored { id, room, seq } => Event::Ack { id, room, seq },
             Mail::Refused { id, error } => Event::Error { id, error },
-            Mail::Opened { room, cursor, with } => self.open(Membership { room, cursor, with: Some(with) }),
+            Mail::Opened { room, cursor, with } => {
+                self.open(Membership { room, cursor, known: 0, with: Some(with) })
+            }
         }
     }
 
@@ -366,19 +371,21 @@ impl Session {
         &mut self,
         at: usize,
         encoding: Encoding,
-        reader: PeerId,
+        id: PeerId,
         budget: usize,
         tell: &mut impl FnMut(Told),
     ) -> Result<usize, DisconnectCode> {
-        let Membership { room, cursor, .. } = &mut self.rooms[at];
+        let Membership { room, cursor, known, .. } = &mut self.rooms[at];
         let mut left = budget;
         while left > 0 {
             match room.log.read(cursor) {
                 Read::CaughtUp => break,
-                Read::Segment { segment, after } => segment.bytes(encoding, after, reader, |bytes| {
-                    left = left.saturating_sub(bytes.len());
-                    tell(Told::Run(bytes));
-                }),
+                Read::Segment { segment, after } => {
+                    segment.bytes(encoding, Reader { id, after, known: *known }, |bytes| {
+                        left = left.saturating_sub(bytes.len());
+                        tell(Told::Run(bytes));
+                    })
+                }
                 Read::Behind { after, before } => match page(&self.hub, room, after, before).await {
                     Ok(messages) if !messages.is_empty() => {
                         cursor.advance(messages.last().map_or(after, |last| last.seq));
@@ -454,7 +461,7 @@ impl Session {
         let Some(peer) = self.peer.take() else { return };
         for mail in peer.take_mail() {
             if let Mail::Opened { room, cursor, with } = mail {
-                self.rooms.push(Membership { room, cursor, with: Some(with) });
+                self.rooms.push(Membership { room, cursor, known: 0, with: Some(with) });
             }
         }
         for membership in self.rooms.drain(..) {

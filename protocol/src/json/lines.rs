@@ -24,8 +24,11 @@ impl LineDecoder {
         for end in memchr_iter(b'\n', bytes) {
             self.extend(&bytes[start..end]);
             start = end + 1;
-            let line = std::mem::take(&mut self.partial);
-            if std::mem::take(&mut self.discarding) {
+            let mut line = std::mem::take(&mut self.partial);
+            if line.ends_with(b"\r") {
+                line.pop();
+            }
+            if std::mem::take(&mut self.discarding) || line.len() > FRAME_MAX {
                 self.ready.push_back(Err(ErrorReply::too_long(FRAME_MAX)));
             } else if !line.trim_ascii().is_empty() {
                 self.ready.push_back(Ok(line));
@@ -35,7 +38,7 @@ impl LineDecoder {
     }
 
     fn extend(&mut self, bytes: &[u8]) {
-        // A CR that belongs to the line's end does not count.
+        // The last byte may be a CR, which belongs to the line's end.
         if self.partial.len() + bytes.len() > FRAME_MAX + 1 {
             self.discarding = true;
             self.partial = Vec::new();
@@ -45,7 +48,7 @@ impl LineDecoder {
         }
     }
 
-    /// The next whole line, without its LF; empty lines are skipped.
+    /// The next whole line, without its LF or CRLF; empty lines are skipped.
     pub fn next_line(&mut self) -> Option<Result<Vec<u8>, ErrorReply>> {
         let line = self.ready.pop_front();
         if self.ready.is_empty() {
@@ -76,7 +79,7 @@ mod tests {
     fn a_line_may_come_in_pieces_and_several_at_once() {
         assert_eq!(
             lines(&[b"{\"a\"", b":1}\n{}\r\n\n", b"{}\n{"]),
-            [Ok("{\"a\":1}".to_owned()), Ok("{}\r".to_owned()), Ok("{}".to_owned())]
+            [Ok("{\"a\":1}".to_owned()), Ok("{}".to_owned()), Ok("{}".to_owned())]
         );
     }
 
@@ -84,6 +87,7 @@ mod tests {
     fn a_line_over_the_limit_is_one_error_and_costs_no_memory() {
         let big = vec![b'x'; FRAME_MAX];
         assert_eq!(lines(&[&big, &big, &big, b"\n{}\n"]), [Err(ErrorCode::TooLong), Ok("{}".to_owned())]);
-        assert!(lines(&[&big, b"\n"])[0].is_ok());
+        assert!(lines(&[&big, b"\r\n"])[0].is_ok());
+        assert_eq!(lines(&[&big, b"x\n"]), [Err(ErrorCode::TooLong)]);
     }
 }
