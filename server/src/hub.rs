@@ -139,9 +139,9 @@ impl Hub {
             None => log.end(),
             Some(position) => log.cursor(position).unwrap_or_else(|| log.start()),
         };
-        let cursor =
-            room.enter(peer, cursor, notice, |announcement| self.announce(room, announcement, peer.id));
-        Ok(Membership { room: room.clone(), cursor, with: None })
+        let announce = |announcement| self.announce(room, announcement, peer.id);
+        let (cursor, known) = room.enter(peer, cursor, notice, announce);
+        Ok(Membership { room: room.clone(), cursor, known, with: None })
     }
 
     /// Whether there is a public room of that name.
@@ -201,11 +201,7 @@ impl Hub {
     ///
     /// # Errors
     /// `no-such-user`: nobody, or nobody who can be seen.
-    pub fn direct(
-        &self,
-        peer: &Arc<Peer>,
-        nick: &Nick,
-    ) -> Result<(Arc<Room>, Option<Membership>), ErrorReply> {
+    pub fn direct(&self, peer: &Arc<Peer>, nick: &Nick) -> Result<Direct, ErrorReply> {
         let other = self.find(nick).ok_or_else(no_such_user)?;
         if other.id == peer.id {
             return Err(ErrorReply::new(ErrorCode::NoSuchUser, "That is yourself; write to somebody else."));

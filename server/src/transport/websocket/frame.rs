@@ -337,15 +337,16 @@ pub fn encode_close(code: u16, reason: &str, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tungstenite::protocol::frame::Frame as Theirs;
     use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+    use tungstenite::protocol::frame::{Frame as Theirs, FrameHeader};
 
     use super::*;
 
     /// A client's frame, by somebody else's encoder.
     fn masked(opcode: OpCode, fin: bool, payload: &[u8]) -> Vec<u8> {
-        let mut frame = Theirs::message(payload.to_vec(), opcode, fin);
-        frame.header_mut().mask = Some([0x12, 0x34, 0x56, 0x78]);
+        let mask = Some([0x12, 0x34, 0x56, 0x78]);
+        let header = FrameHeader { is_final: fin, opcode, mask, ..FrameHeader::default() };
+        let frame = Theirs::from_payload(header, payload.to_vec().into());
         let mut bytes = Vec::new();
         frame.format(&mut bytes).unwrap();
         bytes
