@@ -70,10 +70,10 @@ impl Transcript {
     /// Plays the conversation on a server of its own. Who comes in first uses the first door,
     /// and so on; those who come later begin again with the first.
     pub async fn play(&self, doors: &[Door]) {
+        let context = Context(format!("{} through {doors:?}", self.name));
         let server = TestServer::start().await;
         let mut doors = doors.iter().cycle();
         let mut room = Room { server: &server, people: HashMap::new(), quit: false };
-        let context = Context(format!("{} through {doors:?}", self.name));
         for nick in &self.people {
             room.enter(nick, *doors.next().expect("there are doors")).await;
         }
@@ -96,8 +96,8 @@ impl Transcript {
             }
         }
         room.end().await;
-        drop(context);
         server.stop().await;
+        drop(context);
     }
 }
 

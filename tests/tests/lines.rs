@@ -134,8 +134,8 @@ async fn ones_own_line_does_not_come_back() {
     let (mut alice, mut bob) = alice_and_bob(&server).await;
     alice.send_line("one").await;
     alice.send_line("/me two").await;
-    alice.send_line("/dm bob three").await;
     bob.expect_all(&["alice: one", "* alice two"]).await;
+    alice.send_line("/dm bob three").await;
     bob.expect("[DM] alice: three").await;
     bob.send_line("seen").await;
     // Nothing came before it.
