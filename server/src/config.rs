@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::http::Origin;
 use crate::limits;
 
 /// A chat server in which a terminal and a browser are equals.
@@ -54,7 +55,7 @@ pub struct Config {
 
     /// A further origin whose pages may connect, such as https://chat.example.org; repeatable
     #[arg(long, env = "CROSSTALK_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
-    pub allow_origin: Vec<String>,
+    pub allow_origin: Vec<Origin>,
 
     /// What to log to standard error: a level, or a tracing filter
     #[arg(long, env = "CROSSTALK_LOG", value_name = "FILTER", default_value = "info")]

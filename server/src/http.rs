@@ -31,6 +31,8 @@ use tower_http::compression::CompressionLayer;
 use crate::limits::{HTTP_CONNECTION_TIME, HTTP_HEAD_MAX, HTTP_HEAD_TIME};
 use upgrade::{AllowedOrigins, Slot};
 
+pub use upgrade::Origin;
+
 /// The path of the WebSocket.
 pub const WEBSOCKET_PATH: &str = "/ws";
 
@@ -41,7 +43,7 @@ pub struct HttpOptions {
     /// Where the page is; `None` is the copy inside the program.
     pub web_dir: Option<PathBuf>,
     /// Origins that may connect besides the page's own, such as `https://chat.example.org`.
-    pub allow_origins: Vec<String>,
+    pub allow_origins: Vec<Origin>,
     /// Cancelled when the server stops: then it is not ready.
     pub stopping: CancellationToken,
 }
@@ -56,7 +58,7 @@ impl Http {
     /// Puts the routes together.
     pub fn new(options: HttpOptions) -> Self {
         let HttpOptions { websocket_path, web_dir, allow_origins, stopping } = options;
-        let origins = AllowedOrigins::new(&allow_origins);
+        let origins = AllowedOrigins::new(allow_origins);
         let ready = move || async move {
             if stopping.is_cancelled() {
                 (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")

@@ -11,7 +11,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let config = Config::parse();
+    let config = match Config::try_parse() {
+        Ok(config) => config,
+        Err(error) if error.use_stderr() => {
+            eprintln!("crosstalk-server: {}; --help lists the flags", in_one_line(&error));
+            return ExitCode::from(WRONG_FLAG);
+        }
+        Err(help) => help.exit(),
+    };
     match run(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -19,6 +26,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The exit code for flags that are not understood, as is the custom.
+const WRONG_FLAG: u8 = 2;
+
+/// What is wrong and, where there is one, the hint; without the usage, which `--help` shows.
+fn in_one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let parts: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
+    parts.join("; ").trim_start_matches("error: ").to_owned()
 }
 
 #[tokio::main]

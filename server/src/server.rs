@@ -26,7 +26,7 @@ use crate::{presence, sequencer};
 #[derive(Debug, Error)]
 pub enum StartError {
     /// An address cannot be listened on.
-    #[error("cannot listen on {address} for {purpose}: {source}; choose another with {flag}")]
+    #[error("cannot listen on {address} for {purpose}: {reason}; choose another with {flag}")]
     Listen {
         /// Which address.
         address: SocketAddr,
@@ -35,15 +35,15 @@ pub enum StartError {
         /// The flag that changes it.
         flag: &'static str,
         /// The system's reason.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The directory cannot be used.
-    #[error("cannot write to the directory {path}: {source}; choose another with --data")]
+    #[error("cannot write to the directory {path}: {reason}; choose another with --data")]
     Data {
         /// Which directory.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The page's directory has no page.
     #[error("there is no index.html in {0}; choose another directory with --web-dir")]
@@ -66,7 +66,7 @@ impl Server {
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         if let Some(path) = &config.data {
-            check_data(path).map_err(|source| StartError::Data { path: path.clone(), source })?;
+            check_data(path).map_err(|reason| StartError::Data { path: path.clone(), reason })?;
         }
         if let Some(path) = &config.web_dir
             && !path.join("index.html").is_file()
@@ -143,7 +143,7 @@ fn listen(address: SocketAddr, purpose: &'static str, flag: &'static str) -> Res
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
-    bind().map_err(|source| StartError::Listen { address, purpose, flag, source })
+    bind().map_err(|reason| StartError::Listen { address, purpose, flag, reason })
 }
 
 /// Connections that may wait to be accepted: a class that comes in at the same moment.

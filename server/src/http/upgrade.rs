@@ -1,5 +1,6 @@
 //! `/ws`: the opening handshake of a WebSocket (RFC 6455, 4.2), and who may make it.
 
+use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -28,15 +29,15 @@ pub(super) struct AllowedOrigins(Arc<[Origin]>);
 
 /// Scheme, host and port, as browsers compare them (RFC 6454, 5).
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Origin {
+pub struct Origin {
     scheme: String,
     host: String,
     port: u16,
 }
 
 impl AllowedOrigins {
-    pub(super) fn new(origins: &[String]) -> Self {
-        Self(origins.iter().filter_map(|origin| Origin::parse(origin)).collect())
+    pub(super) fn new(origins: Vec<Origin>) -> Self {
+        Self(origins.into())
     }
 
     /// No origin is a program, which could say what it likes. A page's has to be the host that it
@@ -50,9 +51,20 @@ impl AllowedOrigins {
     }
 }
 
+impl FromStr for Origin {
+    type Err = &'static str;
+
+    fn from_str(input: &str) -> Result<Self, &'static str> {
+        Self::parse(input).ok_or("an origin is a scheme and a host, such as https://chat.example.org")
+    }
+}
+
 impl Origin {
     fn parse(input: &str) -> Option<Self> {
         let uri: Uri = input.trim_end_matches('/').parse().ok()?;
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+            return None;
+        }
         let scheme = uri.scheme_str()?.to_ascii_lowercase();
         let default_port = match &*scheme {
             "http" => 80,
@@ -126,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_page_may_connect_to_the_host_it_came_from_or_if_it_is_allowed() {
-        let origins = AllowedOrigins::new(&["https://chat.example.org".to_owned()]);
+        let origins = AllowedOrigins::new(vec!["https://chat.example.org".parse().unwrap()]);
         let allowed = |origin: Option<&str>, host: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, HeaderValue::from_str(host).unwrap());
@@ -147,6 +159,14 @@ mod tests {
             assert!(!allowed(Some(origin), "localhost:8080"), "{origin}");
         }
         assert!(!allowed(Some("http://chat.example.org"), "10.0.0.1:8080"));
+    }
+
+    #[test]
+    fn an_origin_is_a_scheme_and_a_host() {
+        assert!("http://localhost:3000/".parse::<Origin>().is_ok());
+        for input in ["chat.example.org", "https://", "ftp://a.example", "https://a.example/page", "*"] {
+            assert!(input.parse::<Origin>().is_err(), "{input}");
+        }
     }
 
     #[test]
