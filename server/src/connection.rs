@@ -101,9 +101,13 @@ async fn serve<D: Door>(
     let mut armed_for = Instant::now() + FAR;
     let mut timer = pin!(sleep_until(armed_for));
     loop {
-        while out.len() < REPLIES_MAX {
+        // Whether all input is handled. Asked before, since what it waits for may happen meanwhile.
+        let mut drained = false;
+        while !drained && out.len() < REPLIES_MAX {
+            let accepts_input = door.accepts_input();
             match door.handle(out).await {
                 Ok(true) => tokio::task::coop::consume_budget().await,
+                Ok(false) if accepts_input => drained = true,
                 Ok(false) => break,
                 Err(code) => return End::Disconnect(code),
             }
@@ -121,14 +125,14 @@ async fn serve<D: Door>(
             Err(error) => return End::Failed(error),
         }
         if out.is_empty() {
-            if door.has_news() {
+            if door.has_news() || (!drained && door.accepts_input()) {
                 tokio::task::coop::consume_budget().await;
                 continue;
             }
-            if !door.is_busy() && shutdown.is_cancelled() {
+            if drained && !door.is_busy() && shutdown.is_cancelled() {
                 return End::Disconnect(DisconnectCode::Shutdown);
             }
-            if !door.is_busy() && hung_up {
+            if drained && !door.is_busy() && hung_up {
                 return End::HungUp;
             }
         }
