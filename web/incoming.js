@@ -67,6 +67,8 @@ function welcome(before, event) {
     here.add(byName(state, entered.room)?.key);
   }
   for (const room of state.rooms.values()) {
+    // A direct conversation ends with the connection: its log cannot tell any more.
+    if (!here.has(room.key) && room.with !== null) state = { ...state, outbox: outbox.unknown(state.outbox, room.key) };
     // A room that the server has forgotten, by a restart for instance: whoever comes first makes it anew.
     if (!here.has(room.key) && room.name !== null && room.with === null) {
       state = ask(state, { type: "create", room: room.name }, { kind: "restore", room: room.name });
@@ -78,10 +80,10 @@ function welcome(before, event) {
   return first ? show(state, first.key) : state;
 }
 
-/** @param {State} state @param {Entered} entered @returns {State} */
-function arrive(state, entered) {
+/** @param {State} state @param {Entered} entered @param {boolean} [created] @returns {State} */
+function arrive(state, entered, created = false) {
   const room = roomFor(state, entered.room, entered.with ?? null);
-  const next = enter(room, entered);
+  const next = enter(room, entered, created);
   const afresh = next.life !== room.life;
   const items = !afresh ? state.outbox.items : state.outbox.items
     // The old log is gone: what it had acknowledged went with it, what was unsure is not in the new one.
@@ -122,7 +124,7 @@ function ack(state, event) {
 
 /** @param {State} before @param {Joined} event @param {Request | undefined} request @param {number} now @returns {State} */
 function joined(before, event, request, now) {
-  let state = arrive(before, event);
+  let state = arrive(before, event, event.created);
   const room = byName(state, event.room);
   if (!room) return state;
   if (request?.kind === "restore" && event.created) {
@@ -136,7 +138,9 @@ function joined(before, event, request, now) {
 /** @param {State} state @param {string} name */
 function left(state, name) {
   const room = byName(state, name);
-  return room ? drop(state, room.key) : state;
+  if (!room) return state;
+  // What was said to each other stays to be read.
+  return room.with === null ? drop(state, room.key) : put(state, { ...room, present: false });
 }
 
 /** @param {State} state @param {Rooms} event @param {Request | undefined} request @param {number} now @returns {State} */

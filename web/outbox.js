@@ -148,6 +148,14 @@ export function lookedUp(outbox, room) {
   return { ...outbox, items };
 }
 
+/** There is no log any more to look into; whoever wrote it decides. @param {Outbox} outbox @param {string} room @returns {Outbox} */
+export function unknown(outbox, room) {
+  const reason = "The connection broke while this was on its way; it may have arrived.";
+  const items = outbox.items.map((item) =>
+    item.room === room && item.state === "unsure" ? { ...item, state: /** @type {const} */ ("failed"), reason } : item);
+  return { ...outbox, items };
+}
+
 /** @param {Outbox} outbox @param {string} id @param {number} now @returns {Outbox} */
 export function again(outbox, id, now) {
   const item = outbox.items.find((one) => one.id === id);

@@ -45,8 +45,9 @@ export function refused(state, error, request, now) {
 /** A message, or something that the page did not label. @param {State} state @param {ErrorEvent} error @param {number} now @returns {State} */
 function unasked(state, error, now) {
   const { id } = error;
-  const item = state.outbox.items.find((one) => one.id === id);
-  if (id === undefined || !item) return id === undefined ? tell(state, error.message, now, "error") : state;
+  // The one request of which parts are answered without its label is hello: a room in it is gone.
+  if (id === undefined) return error.code === "no-such-room" ? state : tell(state, error.message, now, "error");
+  if (!state.outbox.items.some((one) => one.id === id)) return state;
   const later = error.code === "rate-limited" || error.code === "busy";
   if (!later) return { ...state, outbox: outbox.failed(state.outbox, id, error.message) };
   return { ...state, outbox: outbox.refused(state.outbox, id, now + (error.retry_after_ms ?? PAUSE)) };

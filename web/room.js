@@ -66,18 +66,17 @@ export function title(room) {
 
 /**
  * The server has us in it. Reading goes on behind the position it names.
- * @param {Room} room @param {Entered} entered
+ * @param {Room} room @param {Entered} entered @param {boolean} [created] whether the room is a new one
  * @returns {Room}
  */
-export function enter(room, entered) {
+export function enter(room, entered, created = false) {
   const other = entered.with ?? room.with;
   const next = { ...room, name: entered.room, with: other, count: entered.count, present: true };
-  if (entered.epoch === room.epoch) return { ...next, seq: Math.max(room.seq, entered.seq) };
-  const first = room.epoch === 0;
-  return {
-    ...next, epoch: entered.epoch, seq: entered.seq, life: first ? room.life : room.life + 1,
-    history: first ? room.history : "all",
-  };
+  if (room.epoch === 0) return { ...next, epoch: entered.epoch, seq: entered.seq };
+  // A room that was given up and made again counts from the beginning.
+  const sameLog = !created && entered.epoch === room.epoch && entered.room === room.name && entered.seq >= room.seq;
+  if (sameLog) return { ...next, seq: entered.seq };
+  return { ...next, epoch: entered.epoch, seq: entered.seq, life: room.life + 1, history: "all" };
 }
 
 /** @param {Room} room @returns {Position | undefined} */

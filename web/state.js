@@ -168,7 +168,7 @@ function complete(state) {
   if (!state.welcomed) return state;
   let next = state;
   const room = currentRoom(state);
-  if (room && room.history === "none" && (room.present || room.with !== null)) {
+  if (room && room.history === "none" && room.present) {
     const command = { type: "history", ...target(room), limit: HISTORY_PAGE };
     next = ask(put(next, { ...room, history: "loading" }), command, { kind: "history", key: room.key, of: "newest" });
   }
@@ -187,7 +187,7 @@ function lookUp(state) {
   let next = state;
   for (const item of state.outbox.items) {
     const room = state.rooms.get(item.room);
-    if (item.state !== "unsure" || !room || busy.has(room.key) || !(room.present || room.with !== null)) continue;
+    if (item.state !== "unsure" || !room || busy.has(room.key) || !room.present) continue;
     busy.add(room.key);
     const command = { type: "history", ...target(room), after: item.after, limit: PAGE_MAX };
     next = ask(next, command, { kind: "history", key: room.key, of: "lookup" });

@@ -48,7 +48,11 @@ export function dialogs(dispatch) {
       const before = all.get(open);
       open = wanted;
       before?.close();
-      all.get(wanted)?.showModal();
+      const dialog = all.get(wanted);
+      dialog?.showModal();
+      // By itself the focus goes to the button that closes.
+      const first = dialog?.querySelector("input:not(:disabled), .list button[tabindex='0']");
+      if (first instanceof HTMLElement) first.focus();
     },
   };
 }

@@ -40,7 +40,7 @@ export function head(dispatch, reconnect) {
       leave.title = direct ? "Close this conversation" : "Leave this room";
       membersButton.hidden = room === null;
       const count = direct ? 2 : room?.count ?? 0;
-      membersButton.setAttribute("aria-label", `Members (${count.toLocaleString()})`);
+      membersButton.setAttribute("aria-label", plural(count, "member"));
       setText(membersCount, count.toLocaleString());
       const unread = [...state.rooms.values()].reduce((sum, one) => sum + one.unread, 0);
       const elsewhere = unread - (room?.unread ?? 0);

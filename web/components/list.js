@@ -15,6 +15,17 @@ export class KeyedList {
     this.parent = parent;
   }
 
+  /** The element that stands for a key now. @param {string} key */
+  element(key) {
+    return this.#known.get(key)?.element;
+  }
+
+  /** The first item that a condition holds for. @param {(element: HTMLElement) => boolean} condition */
+  find(condition) {
+    for (const [key, { element }] of this.#known) if (condition(element)) return key;
+    return undefined;
+  }
+
   /** @param {readonly Item[]} items */
   render(items) {
     const before = this.#known;

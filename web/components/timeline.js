@@ -64,10 +64,13 @@ export function timeline(dispatch) {
   /** What is read stays where it is, whatever is put above it. @param {() => void} change */
   const keepingPlace = (change) => {
     const top = scroller.getBoundingClientRect().top;
-    const anchor = following ? null : [...rows.children].find((row) => row.getBoundingClientRect().bottom > top);
-    const before = anchor?.getBoundingClientRect().top ?? 0;
+    const anchor = following ? undefined : list.find((row) => row.classList.contains("message") && row.getBoundingClientRect().bottom > top);
+    /** @param {string} key */
+    const bottom = (key) => list.element(key)?.getBoundingClientRect().bottom;
+    const before = anchor === undefined ? undefined : bottom(anchor);
     change();
-    if (anchor?.isConnected) scroller.scrollTop += anchor.getBoundingClientRect().top - before;
+    const after = anchor === undefined ? undefined : bottom(anchor);
+    if (before !== undefined && after !== undefined) scroller.scrollTop += after - before;
   };
 
   /** @param {Room} room */

@@ -175,7 +175,7 @@ test("a room that the server has forgotten is made anew, by whoever comes first"
 
 test("a direct conversation begins with its first word and is called by the other's name", () => {
   const person = alice().do({ type: "direct", nick: "Bob" });
-  assert.equal(person.take("history")[0].to, "Bob");
+  assert.deepEqual(person.take("history"), [], "to ask would open it for the other as well");
   person.write("psst");
   assert.equal(person.take("send")[0].to, "Bob");
   person.hear({ type: "joined", room: "@3", epoch: 7, seq: 0, count: 2, created: false, with: "bob" });
@@ -186,6 +186,20 @@ test("a direct conversation begins with its first word and is called by the othe
   assert.equal(person.room.with, "rob");
   person.write("hey");
   assert.equal(person.take("send")[0].to, "rob");
+});
+
+test("a direct conversation that begins anew is shown on under the same name", () => {
+  const open = (name) => ({ type: "joined", room: name, epoch: 7, seq: 0, count: 2, created: false, with: "bob" });
+  const say = (room, text) => ({ type: "message", room, seq: 1, at: 1, from: "bob", to: "alice", text, action: false });
+  const person = alice().hear(open("@1")).hear(say("@1", "old")).do({ type: "show", key: "@bob" }).write("on its way");
+  person.lose().enter();
+  assert.deepEqual(person.outbox, ["on its way:failed"]);
+  person.hear({ type: "error", code: "no-such-room", message: "Room @1 does not exist." });
+  person.hear(open("@2")).hear(say("@2", "new"));
+  assert.deepEqual(person.texts, ["old", "new"]);
+  assert.equal(person.state.rooms.size, 2);
+  person.hear({ type: "left", room: "@2" });
+  assert.deepEqual(person.texts, ["old", "new"]);
 });
 
 test("what comes elsewhere is counted until somebody looks", () => {
