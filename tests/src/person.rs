@@ -71,6 +71,10 @@ impl Person {
     /// clients answer its prompts as they come.
     pub async fn types(&mut self, typed: &str) {
         match &mut self.client {
+            // Without the name it would be asked for.
+            Client::Lines(client) if matches!(typed, "/hide" | "/reveal") => {
+                client.send_line(&format!("{typed} {}", self.nick)).await;
+            }
             Client::Lines(client) => client.send_line(typed).await,
             Client::Unframed(client) => match typed.split_once(' ').unwrap_or((typed, "")) {
                 ("/broadcast", text) => {

@@ -129,6 +129,27 @@ async fn a_wrong_command_is_answered_with_what_to_type() {
 }
 
 #[tokio::test]
+async fn who_hides_is_asked_for_the_name_and_may_go_on_instead() {
+    let server = TestServer::start().await;
+    let (mut alice, mut bob) = alice_and_bob(&server).await;
+    alice.send_bytes(b"/hide\nalice\n").await;
+    alice.expect_all(&["Enter nickname to hide", "You are now invisible!"]).await;
+    bob.expect("Server: alice is offline.").await;
+    // A command instead of the name means oneself, and is then carried out.
+    alice.send_bytes(b"/reveal\n/get_rooms\n").await;
+    alice
+        .expect_all(&["Enter nickname to show", "You are now visible to other users!", "No rooms available"])
+        .await;
+    bob.expect("Server: alice is online!").await;
+    alice.send_bytes(b"/hide\nbob\n").await;
+    alice.expect("Enter nickname to hide").await;
+    alice.expect_matching(|line| line.contains("only your own name")).await;
+    bob.send_line("/members").await;
+    bob.expect_all(&["Active chat members are:", "1. alice", "2. bob"]).await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn ones_own_line_does_not_come_back() {
     let server = TestServer::start().await;
     let (mut alice, mut bob) = alice_and_bob(&server).await;

@@ -61,8 +61,8 @@ async fn nobody_is_told_of_themselves_on_lines() {
     for (typed, reply) in [
         ("/create_room dev", "Room dev created successfully!"),
         ("/leave dev", "Left room dev"),
-        ("/hide", "You are now invisible!"),
-        ("/reveal", "You are now visible to other users!"),
+        ("/hide alice", "You are now invisible!"),
+        ("/reveal alice", "You are now visible to other users!"),
         ("/nick alicia", "You are now alicia."),
     ] {
         alice.send_line(typed).await;
