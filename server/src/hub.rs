@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crosstalk_protocol::line::render::Notice;
@@ -35,6 +35,8 @@ pub struct Hub {
     queue: mpsc::Sender<Draft>,
     gatherings: Gatherings,
     tails: Arc<AtomicUsize>,
+    /// Whether the server stops: that everybody goes is no news then.
+    closing: AtomicBool,
     next_peer: AtomicU64,
     next_direct: AtomicU64,
 }
@@ -95,6 +97,7 @@ impl Hub {
             queue,
             gatherings: Gatherings::default(),
             tails: Arc::default(),
+            closing: AtomicBool::new(false),
             next_peer: AtomicU64::new(1),
             next_direct: AtomicU64::new(1),
         };
@@ -368,6 +371,11 @@ impl Hub {
         &*self.store
     }
 
+    /// From now on, nobody is told who comes and goes.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
     /// The rooms with something to announce.
     pub(crate) fn gatherings(&self) -> &Gatherings {
         &self.gatherings
@@ -375,6 +383,7 @@ impl Hub {
 
     fn announce(&self, room: &Arc<Room>, announcement: Announcement, about: PeerId) {
         match announcement {
+            _ if self.closing.load(Ordering::Relaxed) => {}
             Announcement::None => {}
             Announcement::Later => self.gatherings.add(room.clone()),
             Announcement::Now(body) => {

@@ -120,6 +120,7 @@ impl Server {
     /// how many connections were cut off.
     pub async fn stop(self) -> usize {
         let Self { context, presence, sequencer, .. } = self;
+        context.hub.close();
         context.shutdown.cancel();
         context.tracker.close();
         let drained = timeout(DRAIN_TIME, context.tracker.wait()).await;
