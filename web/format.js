@@ -121,9 +121,9 @@ const HUES = 12;
 
 /** The same name has the same colour everywhere. @param {string} name */
 export function hue(name) {
-  let hash = 0;
-  for (const character of name.toLowerCase()) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
-  return `hue-${hash % HUES}`;
+  let hash = 0x811c9dc5;
+  for (const character of name.toLowerCase()) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  return `hue-${((hash ^ (hash >>> 15)) >>> 0) % HUES}`;
 }
 
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });

@@ -103,7 +103,7 @@ function live(state, message) {
   if (added !== room && !mine && !looking) {
     next = {
       ...next, unread: room.unread + 1, mentioned: room.mentioned || room.with !== null || mentions(message.text, state.nick),
-      readUpTo: room.unread === 0 && room.readUpTo === null ? newest(room) : room.readUpTo,
+      readUpTo: room.unread === 0 ? newest(room) : room.readUpTo,
     };
   }
   const settled = mine ? { ...state, outbox: outbox.settle(state.outbox, room.key, message) } : state;

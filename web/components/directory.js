@@ -83,5 +83,5 @@ export function directory(dispatch) {
 function roomRow(row) {
   return el("li", {}, el("button", { type: "button", class: "row", "data-room": row.room },
     el("span", { class: "hash", "aria-hidden": "true" }, "#"), named(row.room, "row-name"),
-    el("span", { class: "faint" }, `${plural(row.count, "person", "people")}${row.member ? " · you are in it" : ""}`)));
+    el("span", { class: "faint" }, `${plural(row.count, "person", "people")}${row.member ? " · joined" : ""}`)));
 }

@@ -72,6 +72,20 @@ test("a nickname that is taken or not valid is asked for again, and remembered w
   assert.equal(await page.evaluate(() => localStorage.getItem("crosstalk.nick")), "bob");
 });
 
+test("a second tab knows the nickname, and asks for another while the first has it", async () => {
+  const page = await open("alice");
+  const second = await page.context().newPage();
+  await second.goto(server.url);
+  assert.equal(await second.locator("#login-nick").inputValue(), "alice");
+  await second.locator("#login-nick").press("Enter");
+  await second.locator("#login-error", { hasText: /\w/ }).waitFor();
+  await enter(second, server.url, "alice2");
+  await write(second, "from the second tab");
+  await message(page, "from the second tab").waitFor();
+  await page.reload();
+  await page.locator("#you-button strong", { hasText: /^alice$/ }).waitFor();
+});
+
 test("two windows see each other come, write, change their name and go", async () => {
   const alice = await open("alice");
   const bob = await open("bob");

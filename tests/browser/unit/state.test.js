@@ -105,6 +105,29 @@ test("the same words said earlier are not taken for the message that was on its 
   assert.equal(person.take("send").length, 1);
 });
 
+test("the same words in an older page of history do not settle a message that is on its way", () => {
+  const person = new Person().login().enter();
+  person.history([{ seq: 9, from: "alice", text: "newer" }], true).write("ok");
+  person.do({ type: "older" }).history([{ seq: 3, from: "alice", text: "ok" }]);
+  assert.deepEqual(person.outbox, ["ok:sent"]);
+  assert.deepEqual(person.texts, ["ok", "newer"]);
+});
+
+test("a room that was given up and made again counts from the beginning", () => {
+  const person = alice().message(11, "bob", "old");
+  person.hear({ type: "joined", room: "lobby", epoch: 7, seq: 11, count: 1, created: true }).message(12, "bob", "new");
+  person.hear({ type: "joined", room: "lobby", epoch: 7, seq: 0, count: 1, created: false }).message(11, "bob", "newer");
+  assert.deepEqual(person.texts, ["old", "new", "newer"]);
+  assert.equal(person.room.life, 2);
+});
+
+test("who is out of sight stays so after coming back", () => {
+  const person = alice().write("/hide");
+  const [{ id }] = person.take("hide");
+  person.hear({ type: "hidden", id, hidden: true }).lose().enter();
+  assert.equal(person.take("hide").length, 1);
+});
+
 test("when the server's log is a new one, what was on its way is sent again", () => {
   const person = alice().write("on its way");
   person.take();
