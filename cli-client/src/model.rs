@@ -1,9 +1,9 @@
 //! All that the client knows. It changes in [`update`](crate::update) only, and knows no socket,
 //! no screen and no clock.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
-use crosstalk_protocol::{Command, Nick, Position, Request, RequestId, RoomName, Target};
+use crosstalk_protocol::{Command, Nick, Request, RequestId, Target};
 
 use crate::backoff::Backoff;
 use crate::outbox::Outbox;
@@ -35,8 +35,6 @@ pub(crate) struct Model {
     pub(crate) asked: Vec<Request>,
     /// Those that came too fast.
     pub(crate) postponed: Vec<Request>,
-    /// Where reading stood when the connection broke, while messages are unsure.
-    pub(crate) broke_at: HashMap<RoomName, Position>,
     /// The look into a room's log for unsure messages, and for which of them.
     pub(crate) check: Option<(RequestId, Target)>,
     /// Whether the user is out of sight, also after coming back.
@@ -109,7 +107,6 @@ impl Model {
             deferred: VecDeque::new(),
             asked: Vec::new(),
             postponed: Vec::new(),
-            broke_at: HashMap::new(),
             check: None,
             hidden: false,
             hiding_again: None,

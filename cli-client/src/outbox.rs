@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use crosstalk_protocol::{Command, Message, Nick, Request, RequestId, Target, Text};
+use crosstalk_protocol::{Command, Message, Nick, Position, Request, RequestId, Target, Text};
 
 /// Messages under way without a rate limit: enough to fill a long line with short messages.
 const WINDOW: usize = 64;
@@ -39,12 +39,21 @@ pub(crate) struct Pending {
 pub(crate) enum State {
     /// Not sent yet.
     Waiting,
-    /// Sent under this nickname.
-    UnderWay(Nick),
+    /// Sent.
+    UnderWay(Sent),
     /// Sent, and come back from the room; only the ack is missing.
     Seen,
-    /// Sent under this nickname over a connection that broke.
-    Unsure(Nick),
+    /// Sent over a connection that broke.
+    Unsure(Sent),
+}
+
+/// How a message was sent, so that it can be found in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// The nickname that it was sent under.
+    nick: Nick,
+    /// How far its room had been read then: it is behind. `None` if nothing is known of the log.
+    behind: Option<Position>,
 }
 
 impl Outbox {
@@ -86,8 +95,8 @@ impl Outbox {
         self.window = if limited { 1 } else { WINDOW };
     }
 
-    /// What is to be sent now, as `nick`.
-    pub(crate) fn due(&mut self, nick: &Nick) -> Vec<Request> {
+    /// What is to be sent now, as `nick`. `read` says how far a target's room has been read.
+    pub(crate) fn due(&mut self, nick: &Nick, read: impl Fn(&Target) -> Option<Position>) -> Vec<Request> {
         let mut due = Vec::new();
         if self.held {
             return due;
@@ -98,7 +107,8 @@ impl Outbox {
                 State::Unsure(_) => break,
                 State::UnderWay(_) | State::Seen => under_way += 1,
                 State::Waiting if under_way < self.window => {
-                    pending.state = State::UnderWay(nick.clone());
+                    let behind = read(&pending.to);
+                    pending.state = State::UnderWay(Sent { nick: nick.clone(), behind });
                     under_way += 1;
                     due.push(Request {
                         id: Some(pending.id.clone()),
@@ -135,13 +145,13 @@ impl Outbox {
     }
 
     /// A message came from a room. If it is the oldest such one under way, it has arrived.
-    pub(crate) fn see(&mut self, message: &Message) {
+    pub(crate) fn see(&mut self, message: &Message) -> bool {
         let same = |pending: &&mut Pending| {
-            matches!(&pending.state, State::UnderWay(nick) if *nick == message.from) && pending.is(message)
+            matches!(&pending.state, State::UnderWay(sent) if sent.nick == message.from)
+                && pending.is(message)
         };
-        if let Some(pending) = self.queue.iter_mut().find(same) {
-            pending.state = State::Seen;
-        }
+        let found = self.queue.iter_mut().find(same).map(|pending| pending.state = State::Seen);
+        found.is_some()
     }
 
     /// The connection broke.
@@ -149,22 +159,26 @@ impl Outbox {
         self.held = false;
         self.queue.retain(|pending| pending.state != State::Seen);
         for pending in &mut self.queue {
-            if let State::UnderWay(nick) = &pending.state {
-                pending.state = State::Unsure(nick.clone());
+            if let State::UnderWay(sent) = &pending.state {
+                pending.state = State::Unsure(sent.clone());
             }
         }
     }
 
-    /// Where the oldest unsure message was to go.
-    pub(crate) fn unsure(&self) -> Option<&Target> {
-        self.queue.iter().find(|pending| matches!(pending.state, State::Unsure(_))).map(|it| &it.to)
+    /// Where the oldest unsure message was to go, and how far that had been read when it was sent.
+    pub(crate) fn unsure(&self) -> Option<(&Target, Option<Position>)> {
+        self.queue.iter().find_map(|pending| match &pending.state {
+            State::Unsure(sent) => Some((&pending.to, sent.behind)),
+            _ => None,
+        })
     }
 
     /// Of these messages, each that is an unsure one settles one: it had arrived.
     pub(crate) fn settle(&mut self, messages: &[Message]) {
         for message in messages {
             let same = |pending: &Pending| {
-                matches!(&pending.state, State::Unsure(nick) if *nick == message.from) && pending.is(message)
+                matches!(&pending.state, State::Unsure(sent) if sent.nick == message.from)
+                    && pending.is(message)
             };
             if let Some(index) = self.queue.iter().position(same) {
                 self.queue.remove(index);
@@ -210,6 +224,10 @@ mod tests {
         outbox
     }
 
+    fn due(outbox: &mut Outbox) -> Vec<Request> {
+        outbox.due(&nick("al"), |_| None)
+    }
+
     fn texts(requests: &[Request]) -> Vec<&str> {
         let text = |request: &'_ Request| match &request.command {
             Command::Send { text, .. } => text.as_str().to_owned().leak() as &str,
@@ -234,44 +252,44 @@ mod tests {
     fn under_a_rate_limit_a_held_message_is_not_overtaken() {
         let mut outbox = outbox(&["a", "b", "c"]);
         outbox.set_rate_limited(true);
-        let first = outbox.due(&nick("al"));
+        let first = due(&mut outbox);
         assert_eq!(texts(&first), ["a"]);
-        assert!(outbox.due(&nick("al")).is_empty());
+        assert!(due(&mut outbox).is_empty());
         assert!(outbox.hold(first[0].id.as_ref().unwrap()));
-        assert!(outbox.due(&nick("al")).is_empty());
+        assert!(due(&mut outbox).is_empty());
         outbox.go_on();
-        let again = outbox.due(&nick("al"));
+        let again = due(&mut outbox);
         assert_eq!(again, first);
         outbox.take(again[0].id.as_ref().unwrap()).unwrap();
-        assert_eq!(texts(&outbox.due(&nick("al"))), ["b"]);
+        assert_eq!(texts(&due(&mut outbox)), ["b"]);
     }
 
     #[test]
     fn without_a_limit_a_window_is_under_way() {
         let many: Vec<String> = (0..100).map(|n| n.to_string()).collect();
         let mut outbox = outbox(&many.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(outbox.due(&nick("al")).len(), WINDOW);
-        assert!(outbox.due(&nick("al")).is_empty());
+        assert_eq!(due(&mut outbox).len(), WINDOW);
+        assert!(due(&mut outbox).is_empty());
     }
 
     #[test]
     fn after_a_break_only_what_is_not_in_the_log_is_sent_again() {
         let mut outbox = outbox(&["ok", "ok", "later"]);
         outbox.set_rate_limited(false);
-        assert_eq!(outbox.due(&nick("al")).len(), 3);
+        assert_eq!(due(&mut outbox).len(), 3);
         outbox.push(Target::Room(RoomName::lobby()), Text::clean("new").unwrap(), false);
         outbox.lose_connection();
-        assert!(outbox.due(&nick("al")).is_empty());
+        assert!(due(&mut outbox).is_empty());
         outbox.settle(&[message("bob", "ok"), message("al", "ok"), message("al", "other")]);
-        let target = outbox.unsure().unwrap().clone();
+        let target = outbox.unsure().unwrap().0.clone();
         outbox.send_again(&target);
-        assert_eq!(texts(&outbox.due(&nick("al"))), ["ok", "later", "new"]);
+        assert_eq!(texts(&due(&mut outbox)), ["ok", "later", "new"]);
     }
 
     #[test]
     fn what_came_back_before_the_break_is_not_sent_again() {
         let mut outbox = outbox(&["a"]);
-        outbox.due(&nick("al"));
+        due(&mut outbox);
         outbox.see(&message("al", "a"));
         outbox.lose_connection();
         assert!(outbox.is_empty());

@@ -27,8 +27,9 @@ pub(crate) fn received(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::Error { id, error } => return refused(model, id.as_ref(), error),
         Event::Disconnect(disconnect) => return disconnected(model, disconnect),
         Event::Message(message) => entry(model, message, &mut effects),
-        Event::Ack { id, .. } => {
+        Event::Ack { id, room, seq } => {
             model.outbox.take(&id);
+            model.rooms.settle(&room, seq);
         }
         Event::Presence(presence) => {
             for words in words::presence(&presence, &model.nick) {
@@ -180,7 +181,9 @@ fn disconnected(model: &mut Model, disconnect: Disconnect) -> Vec<Effect> {
 fn entry(model: &mut Model, message: Entry, effects: &mut Vec<Effect>) {
     let new = model.rooms.see(&message);
     if new {
-        model.outbox.see(&message);
+        if model.outbox.see(&message) {
+            model.rooms.settle(&message.room, message.seq);
+        }
         show(effects, Line::Chat(chat(model, message)));
     }
 }

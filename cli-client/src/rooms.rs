@@ -3,7 +3,7 @@
 //! What has been seen once is known by its position and not shown again, whatever connection it
 //! comes over.
 
-use crosstalk_protocol::{Entered, EntryRoom, Message, Nick, Position, RoomName, limits};
+use crosstalk_protocol::{Entered, EntryRoom, Message, Nick, Position, RoomName, Seq, Target, limits};
 
 /// The rooms one is in; the one joined or chosen last stands at the end.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,8 @@ struct Membership {
     room: RoomName,
     /// The last entry seen; `None` before the first welcome.
     position: Option<Position>,
+    /// Up to here it is known which of the user's own messages are in the log.
+    settled: Seq,
     /// In a direct conversation, the other person.
     with: Option<Nick>,
 }
@@ -21,7 +23,7 @@ struct Membership {
 impl Rooms {
     /// Rooms to be entered with the first hello; lines go to the last.
     pub(crate) fn entering(rooms: impl IntoIterator<Item = RoomName>) -> Self {
-        let unread = |room| Membership { room, position: None, with: None };
+        let unread = |room| Membership { room, position: None, settled: 0, with: None };
         Self(rooms.into_iter().map(unread).collect())
     }
 
@@ -48,10 +50,13 @@ impl Rooms {
         let Entered { room, position, with, .. } = entered;
         match self.0.iter_mut().find(|member| member.room == room) {
             Some(member) => {
+                if member.position.is_none_or(|before| before.epoch != position.epoch) {
+                    member.settled = 0;
+                }
                 member.position = Some(position);
                 member.with = with.or_else(|| member.with.take());
             }
-            None => self.0.push(Membership { room, position: Some(position), with }),
+            None => self.0.push(Membership { room, position: Some(position), settled: 0, with }),
         }
     }
 
@@ -61,7 +66,10 @@ impl Rooms {
         self.0.retain(|member| entered.iter().any(|room| room.room == member.room));
         for room in entered {
             if !self.contains(&room.room) {
-                self.0.insert(0, Membership { room: room.room.clone(), position: None, with: None });
+                self.0.insert(
+                    0,
+                    Membership { room: room.room.clone(), position: None, settled: 0, with: None },
+                );
             }
             self.enter(room);
         }
@@ -88,6 +96,9 @@ impl Rooms {
     /// Entries are lost; reading goes on at `before`, in the life `epoch` of the log.
     pub(crate) fn skip(&mut self, room: &RoomName, epoch: u64, before: u64) {
         if let Some(member) = self.0.iter_mut().find(|member| member.room == *room) {
+            if member.position.is_none_or(|position| position.epoch != epoch) {
+                member.settled = 0;
+            }
             member.position = Some(Position { epoch, seq: before.saturating_sub(1) });
         }
     }
@@ -97,13 +108,28 @@ impl Rooms {
         self.find(room)?.position
     }
 
-    /// All positions.
-    pub(crate) fn positions(&self) -> impl Iterator<Item = (&RoomName, Position)> {
-        self.0.iter().filter_map(|member| Some((&member.room, member.position?)))
+    /// The user's own messages in `room` are accounted for up to `seq`.
+    pub(crate) fn settle(&mut self, room: &RoomName, seq: Seq) {
+        if let Some(member) = self.0.iter_mut().find(|member| member.room == *room) {
+            member.settled = member.settled.max(seq);
+        }
+    }
+
+    /// How far the user's own messages in `room` are accounted for.
+    pub(crate) fn settled(&self, room: &RoomName) -> Seq {
+        self.find(room).map_or(0, |member| member.settled)
+    }
+
+    /// The room that a message to this target goes to, if it is known.
+    pub(crate) fn room_of<'a>(&'a self, target: &'a Target) -> Option<&'a RoomName> {
+        match target {
+            Target::Room(room) => Some(room),
+            Target::User(nick) => self.direct_with(nick),
+        }
     }
 
     /// The direct conversation with `nick`, if it has begun.
-    pub(crate) fn direct_with(&self, nick: &Nick) -> Option<&RoomName> {
+    fn direct_with(&self, nick: &Nick) -> Option<&RoomName> {
         self.0.iter().find(|member| member.with.as_ref() == Some(nick)).map(|member| &member.room)
     }
 

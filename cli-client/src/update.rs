@@ -52,7 +52,9 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     if model.link == Link::Online {
         effects.extend(typed::go_on(model));
         effects.extend(resume::check(model));
-        let due = model.outbox.due(&model.nick);
+        let rooms = &model.rooms;
+        let read = |target: &Target| rooms.position(rooms.room_of(target)?);
+        let due = model.outbox.due(&model.nick, read);
         effects.extend(due.into_iter().map(Effect::Send));
         let done = model.outbox.is_empty() && model.awaited.is_none() && model.deferred.is_empty();
         if model.ending && done {
@@ -107,7 +109,8 @@ pub(crate) fn lost(model: &mut Model, reason: String, at_least: Option<Duration>
     }
     model.asked.clear();
     model.postponed.clear();
-    resume::connection_broke(model);
+    model.check = None;
+    model.outbox.lose_connection();
     let mut effects = vec![Effect::Close];
     if model.trouble.as_ref() != Some(&reason) {
         let words = match before {

@@ -8,7 +8,7 @@ mod pty;
 use std::process::Stdio;
 
 use crosstalk_tests::faults::{Link, Proxy};
-use crosstalk_tests::{JsonClient, LineClient, TestServer};
+use crosstalk_tests::{JsonClient, LineClient, TestServer, within};
 use pty::Terminal;
 use rustix::process::Signal;
 use serde_json::json;
@@ -181,25 +181,28 @@ async fn it_comes_back_after_the_server_and_sends_what_was_typed_meanwhile() {
 #[tokio::test]
 async fn a_link_that_breaks_again_and_again_neither_loses_nor_doubles() {
     let server = TestServer::start().await;
-    let link = Proxy::start(server.tcp(), Link::ResetAfter(600)).await;
+    let link = Proxy::start(server.tcp(), Link::ResetAfter(3000)).await;
     let mut bob = JsonClient::enter(&server, "bob").await;
     let mut terminal = enter("alice", &link.address().to_string()).await;
-    terminal.resize(60, 60);
-    let wanted: Vec<String> = (1..=12).map(|number| format!("line {}", number % 5)).collect();
+    terminal.resize(100, 60);
+    let wanted: Vec<String> = (1..=40).map(|number| format!("line {}", number % 5)).collect();
     for line in &wanted {
         terminal.type_in(&format!("{line}\r")).await;
     }
     let mut arrived = Vec::new();
-    while arrived.len() < wanted.len() {
-        // The client is a process of its own, but its screen has to be read for it to go on.
-        tokio::select! {
-            (from, text) = bob.message() => {
-                assert_eq!(from, "alice");
-                arrived.push(text);
+    let arrivals = async {
+        while arrived.len() < wanted.len() {
+            // The client is a process of its own, but its screen has to be read for it to go on.
+            tokio::select! {
+                (from, text) = bob.message() => {
+                    assert_eq!(from, "alice");
+                    arrived.push(text);
+                }
+                () = terminal.shows("never shown") => unreachable!(),
             }
-            () = terminal.shows("never shown") => unreachable!(),
         }
-    }
+    };
+    within("every line to arrive", arrivals).await;
     assert_eq!(arrived, wanted);
     let written: Vec<String> = wanted.iter().map(|line| format!("alice: {line}")).collect();
     terminal

@@ -77,7 +77,7 @@ fn id(sent: &str) -> String {
 }
 
 fn ack(sent: &str) -> String {
-    format!(r#"{{"type":"ack","id":"{}","room":"lobby","seq":1}}"#, id(sent))
+    format!(r#"{{"type":"ack","id":"{}","room":"lobby","seq":11}}"#, id(sent))
 }
 
 fn lose() -> Message {
@@ -152,6 +152,19 @@ fn what_was_under_way_is_sent_again_only_if_it_had_not_arrived() {
     ));
     assert_eq!(sent.len(), 2, "{sent:?}");
     assert!(sent[0].contains(r#""text":"lost""#) && sent[1].contains(r#""text":"later""#), "{sent:?}");
+}
+
+#[test]
+fn an_acknowledged_message_does_not_settle_a_later_one_like_it() {
+    let mut client = Client::online(None);
+    let first = client.types("ok");
+    client.types("ok");
+    client.hears(&ack(&first[0]));
+    client.happens(lose());
+    client.happens(Message::Due(Timer::Reconnect));
+    client.happens(Message::Connected);
+    let look = client.hears(&lobby_at(1, 10)).remove(1);
+    assert!(look.contains(r#""after":11"#), "behind the one that was acknowledged: {look}");
 }
 
 #[test]

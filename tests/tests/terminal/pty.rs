@@ -12,7 +12,7 @@ use crate::program::crosstalk;
 const ROWS: u16 = 12;
 const COLUMNS: u16 = 60;
 
-/// A terminal with a `crosstalk` in it.
+/// A terminal with a `crosstalk` in it. If the test fails, its screen is shown.
 pub(crate) struct Terminal {
     pty: Pty,
     child: Child,
@@ -121,6 +121,14 @@ impl Terminal {
     fn take(&mut self, bytes: &[u8]) {
         self.written.extend_from_slice(bytes);
         self.parser.process(bytes);
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the screen ---\n{}\n--- end ---", self.rows().join("\n"));
+        }
     }
 }
 
