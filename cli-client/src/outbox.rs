@@ -41,8 +41,9 @@ pub(crate) enum State {
     Waiting,
     /// Sent.
     UnderWay(Sent),
-    /// Sent, and come back from the room; only the ack is missing.
-    Seen,
+    /// Sent, and something like it has come back from the room. It need not be shown any more, but
+    /// only the ack tells it from another with the same words.
+    Seen(Sent),
     /// Sent over a connection that broke.
     Unsure(Sent),
 }
@@ -105,7 +106,7 @@ impl Outbox {
         for pending in &mut self.queue {
             match pending.state {
                 State::Unsure(_) => break,
-                State::UnderWay(_) | State::Seen => under_way += 1,
+                State::UnderWay(_) | State::Seen(_) => under_way += 1,
                 State::Waiting if under_way < self.window => {
                     let behind = read(&pending.to);
                     pending.state = State::UnderWay(Sent { nick: nick.clone(), behind });
@@ -144,22 +145,24 @@ impl Outbox {
         self.held = false;
     }
 
-    /// A message came from a room. If it is the oldest such one under way, it has arrived.
-    pub(crate) fn see(&mut self, message: &Message) -> bool {
-        let same = |pending: &&mut Pending| {
-            matches!(&pending.state, State::UnderWay(sent) if sent.nick == message.from)
+    /// A message came from a room. It is taken for the oldest such one under way.
+    pub(crate) fn see(&mut self, message: &Message) {
+        for pending in &mut self.queue {
+            if let State::UnderWay(sent) = &pending.state
+                && sent.nick == message.from
                 && pending.is(message)
-        };
-        let found = self.queue.iter_mut().find(same).map(|pending| pending.state = State::Seen);
-        found.is_some()
+            {
+                pending.state = State::Seen(sent.clone());
+                return;
+            }
+        }
     }
 
     /// The connection broke.
     pub(crate) fn lose_connection(&mut self) {
         self.held = false;
-        self.queue.retain(|pending| pending.state != State::Seen);
         for pending in &mut self.queue {
-            if let State::UnderWay(sent) = &pending.state {
+            if let State::UnderWay(sent) | State::Seen(sent) = &pending.state {
                 pending.state = State::Unsure(sent.clone());
             }
         }
@@ -287,11 +290,16 @@ mod tests {
     }
 
     #[test]
-    fn what_came_back_before_the_break_is_not_sent_again() {
-        let mut outbox = outbox(&["a"]);
+    fn what_came_back_without_an_ack_is_looked_for_too() {
+        let mut outbox = outbox(&["ok", "ok"]);
         due(&mut outbox);
-        outbox.see(&message("al", "a"));
+        let first = outbox.pending().next().unwrap().id.clone();
+        outbox.take(&first).unwrap();
+        // It is the first one that comes back, behind its ack.
+        outbox.see(&message("al", "ok"));
         outbox.lose_connection();
+        assert!(outbox.unsure().is_some());
+        outbox.settle(&[message("al", "ok")]);
         assert!(outbox.is_empty());
     }
 }

@@ -181,9 +181,7 @@ fn disconnected(model: &mut Model, disconnect: Disconnect) -> Vec<Effect> {
 fn entry(model: &mut Model, message: Entry, effects: &mut Vec<Effect>) {
     let new = model.rooms.see(&message);
     if new {
-        if model.outbox.see(&message) {
-            model.rooms.settle(&message.room, message.seq);
-        }
+        model.outbox.see(&message);
         show(effects, Line::Chat(chat(model, message)));
     }
 }

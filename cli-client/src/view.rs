@@ -102,7 +102,7 @@ pub(crate) fn prompt(model: &Model) -> String {
 /// The user's own messages that are not in a log yet, with what they are waiting for.
 pub(crate) fn pending(model: &Model) -> Vec<String> {
     let pending: Vec<&Pending> =
-        model.outbox.pending().filter(|pending| pending.state != State::Seen).collect();
+        model.outbox.pending().filter(|pending| !matches!(pending.state, State::Seen(_))).collect();
     let mut rows: Vec<String> = pending
         .iter()
         .take(PENDING_ROWS)

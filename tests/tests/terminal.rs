@@ -5,6 +5,7 @@ mod program;
 #[path = "terminal/pty.rs"]
 mod pty;
 
+use std::net::SocketAddr;
 use std::process::Stdio;
 
 use crosstalk_tests::faults::{Link, Proxy};
@@ -12,6 +13,10 @@ use crosstalk_tests::{JsonClient, LineClient, TestServer, within};
 use pty::Terminal;
 use rustix::process::Signal;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// A client that is in the lobby.
 async fn enter(nick: &str, address: &str) -> Terminal {
@@ -214,6 +219,54 @@ async fn a_link_that_breaks_again_and_again_neither_loses_nor_doubles() {
     assert!(terminal.written().contains("Connected again"), "the link never broke");
     let twice = bob.drain().await.into_iter().find(|event| event["type"] == "message");
     assert_eq!(twice, None);
+    server.stop().await;
+}
+
+/// Carries one connection to the server, whose answers no longer pass once `deaf` is true. The
+/// connection breaks when the tasks are dropped.
+async fn carry(listener: &TcpListener, server: SocketAddr, deaf: watch::Receiver<bool>) -> JoinSet<()> {
+    let (peer, _) = within("the client to connect", listener.accept()).await.expect("a listener accepts");
+    let upstream = within("a connection", TcpStream::connect(server)).await.expect("the port is open");
+    let ((mut from_peer, mut to_peer), (mut from_server, mut to_server)) =
+        (peer.into_split(), upstream.into_split());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let _ = tokio::io::copy(&mut from_peer, &mut to_server).await;
+    });
+    tasks.spawn(async move {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
+            if !*deaf.borrow() && to_peer.write_all(&bytes[..count]).await.is_err() {
+                break;
+            }
+        }
+    });
+    tasks
+}
+
+#[tokio::test]
+async fn a_message_whose_ack_was_lost_is_not_sent_twice_and_a_lost_one_is_sent() {
+    let server = TestServer::start().await;
+    let mut bob = JsonClient::enter(&server, "bob").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there are ports");
+    let mut terminal = Terminal::start(&["--nick", "alice", &listener.local_addr().unwrap().to_string()]);
+    let (deafen, deaf) = watch::channel(false);
+    let link = carry(&listener, server.tcp(), deaf).await;
+    terminal.shows_last("[lobby]").await;
+    deafen.send(true).expect("the link stands");
+    terminal.type_in("arrived\r").await;
+    assert_eq!(bob.message().await, ("alice".to_owned(), "arrived".to_owned()));
+    terminal.shows("(sending) arrived").await;
+    drop(link);
+    terminal.shows("-- Connection lost").await;
+    terminal.type_in("meanwhile\r").await;
+    terminal.shows("(waiting for the connection) arrived").await;
+    let (_hearing, deaf) = watch::channel(false);
+    let _link = carry(&listener, server.tcp(), deaf).await;
+    assert_eq!(bob.message().await, ("alice".to_owned(), "meanwhile".to_owned()));
+    terminal.shows("alice: meanwhile").await;
+    let own = |row: &&String| without_clock(row).starts_with("alice: ");
+    assert_eq!(terminal.rows().iter().filter(own).count(), 2, "{:?}", terminal.rows());
     server.stop().await;
 }
 
