@@ -72,6 +72,7 @@ impl Http {
             .layer(map_response(async |response| with_header(response, header::CACHE_CONTROL, "no-store")))
             .merge(upgrade::route(websocket_path, origins))
             .merge(page::route(web_dir))
+            .layer(map_response(name_methods))
             .layer(CompressionLayer::new())
             .layer(map_response(secure));
         Self { router }
@@ -155,6 +156,17 @@ async fn secure<B>(mut response: Response<B>) -> Response<B> {
         && !tag.as_bytes().starts_with(b"W/")
     {
         headers.insert(header::ETAG, weak);
+    }
+    response
+}
+
+/// Gives an answer to a wrong method its words, which neither routes nor files have.
+async fn name_methods(mut response: axum::response::Response) -> axum::response::Response {
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, plain);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        *response.body_mut() = "Only GET and HEAD are answered here.\n".into();
     }
     response
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, Uri, Version, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::upgrade::OnUpgrade;
@@ -82,11 +82,17 @@ pub(super) fn route(path: &str, origins: AllowedOrigins) -> Router {
 
 async fn upgrade(State(origins): State<AllowedOrigins>, mut request: Request) -> Response {
     let headers = request.headers();
-    let upgrades = request.version() == Version::HTTP_11
+    // Axum has HEAD requests answered by the routes of GET.
+    let upgrades = request.method() == Method::GET
+        && request.version() == Version::HTTP_11
         && has_token(headers, header::CONNECTION, "upgrade")
         && has_token(headers, header::UPGRADE, "websocket");
     if !upgrades || headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        let wanted = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
+        let wanted = [
+            (header::CONNECTION, "upgrade"),
+            (header::UPGRADE, "websocket"),
+            (header::SEC_WEBSOCKET_VERSION, "13"),
+        ];
         let words = "This address speaks WebSocket, version 13. The page is at /\n";
         return (StatusCode::UPGRADE_REQUIRED, wanted, words).into_response();
     }
