@@ -1,6 +1,6 @@
 //! One connection to the server: a task that owns the socket, behind two bounded channels.
 //!
-//! TCP and WebSocket differ only in how a frame travels; [`Frames`] hides that. Reading and
+//! TCP and WebSocket differ only in how a frame travels; [`frames`] hides that. Reading and
 //! writing run side by side, so that neither waits for the other, and the task ends when the
 //! [`Connection`] is dropped. A silent server is asked for a sign of life and given up without one.
 

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::address::{Address, TCP_PORT};
 use crate::arguments::{Arguments, default_nick};
+use crate::connection::describe;
 use crate::driver::Driver;
 use crate::message::{Effect, Ending, Line, Message};
 use crate::model::Model;
@@ -78,7 +79,7 @@ pub(crate) async fn run(arguments: Arguments, commands: bool) -> Ending {
                     Err(error) => vec![Effect::Show(Line::Refused(format!("Not sent: {error}."), None))],
                 },
                 Some(Input::Failed(error)) => {
-                    let reason = format!("Cannot read standard input: {}.", crate::connection::describe(&error));
+                    let reason = format!("Cannot read standard input: {}.", describe(&error));
                     vec![Effect::Exit(Ending::Refused(reason))]
                 }
                 Some(Input::End) | None => update(&mut model, Message::EndOfInput),
@@ -123,10 +124,12 @@ impl Output {
             Line::Chat(message) if message.own => {}
             Line::Chat(_) | Line::Server(_) | Line::Row(_) => {
                 let text = view::line(line, &Style::PLAIN) + "\n";
-                if let Some(stdout) = &mut self.stdout {
-                    let written = stdout.write_all(text.as_bytes()).await;
-                    if written.is_err() || stdout.flush().await.is_err() {
-                        self.stdout = None;
+                if let Err(error) = self.write(&text).await {
+                    self.stdout = None;
+                    // Whoever reads may stop reading; a full disk is another matter.
+                    if error.kind() != io::ErrorKind::BrokenPipe {
+                        self.refused = true;
+                        report(&format!("Cannot write standard output: {}.", describe(&error)));
                     }
                 }
             }
@@ -138,6 +141,12 @@ impl Output {
                 report(&format!("{reason}{behind}"));
             }
         }
+    }
+
+    async fn write(&mut self, text: &str) -> io::Result<()> {
+        let Some(stdout) = &mut self.stdout else { return Ok(()) };
+        stdout.write_all(text.as_bytes()).await?;
+        stdout.flush().await
     }
 }
 

@@ -1,7 +1,7 @@
 //! What happens, and what follows from it: a pure function of model and message.
 //!
-//! [`typed`](crate::typed) knows what people type, [`received`](crate::received) what the server
-//! says, [`resume`](crate::resume) what was under way when a connection broke. Here is what holds
+//! [`typed`] knows what people type, [`received`] what the server
+//! says, [`resume`] what was under way when a connection broke. Here is what holds
 //! them together: the connection's life.
 
 use std::time::Duration;
