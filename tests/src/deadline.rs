@@ -1,5 +1,6 @@
 //! Waiting for a thing that happens.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 ///
 /// # Panics
 /// If that takes longer than [`DEADLINE`]; `what` says what was waited for.
-pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub async fn within<T>(what: impl Display, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(DEADLINE, future).await {
         Ok(value) => value,
         Err(_) => panic!("waited {DEADLINE:?} for {what}"),

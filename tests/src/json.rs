@@ -1,6 +1,7 @@
 //! A program: JSON objects over TCP or over a WebSocket.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};
@@ -112,8 +113,9 @@ impl JsonClient {
         self.requests += 1;
         let id = format!("request-{}", self.requests);
         frame["id"] = json!(id);
+        let unread = self.inbox.len();
         self.send(frame).await;
-        self.take(|event| event["id"] == json!(id)).await
+        self.take_behind(unread, |event| event["id"] == *id).await
     }
 
     /// Sends a message to a room and waits until it is in the log; hands over its number.
@@ -141,7 +143,11 @@ impl JsonClient {
 
     /// The next event that passes `test`; those before it stay where they are.
     pub async fn take(&mut self, test: impl Fn(&Value) -> bool) -> Value {
-        let mut looked_at = 0;
+        self.take_behind(0, test).await
+    }
+
+    /// The same, when the first `looked_at` events of the inbox are known not to pass.
+    async fn take_behind(&mut self, mut looked_at: usize, test: impl Fn(&Value) -> bool) -> Value {
         loop {
             if let Some(at) = self.inbox.iter().skip(looked_at).position(&test) {
                 return self.inbox.remove(looked_at + at).expect("it was just found there");
@@ -196,11 +202,11 @@ impl JsonClient {
     }
 
     async fn receive_text(&mut self) -> Option<String> {
-        let what = format!("an event for {}, who has {:?}", self.name, self.inbox);
+        let what = Awaited { name: &self.name, inbox: &self.inbox };
         match &mut self.transport {
             Transport::Tcp { reader, .. } => {
                 let mut line = String::new();
-                match within(&what, reader.read_line(&mut line)).await {
+                match within(what, reader.read_line(&mut line)).await {
                     Ok(_) if !line.ends_with('\n') => None,
                     Err(_) => None,
                     // A client may have been slow enough to be greeted as a person.
@@ -218,5 +224,17 @@ impl JsonClient {
                 }
             },
         }
+    }
+}
+
+/// What is waited for, in words that are only made if it does not come.
+struct Awaited<'a> {
+    name: &'a str,
+    inbox: &'a VecDeque<Value>,
+}
+
+impl fmt::Display for Awaited<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "an event for {}, who has unread: {:?}", self.name, self.inbox)
     }
 }

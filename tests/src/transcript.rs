@@ -96,6 +96,8 @@ impl Transcript {
             }
         }
         room.end().await;
+        // Everybody leaves first: the server waits a while for those who are still there.
+        drop(room);
         server.stop().await;
         drop(context);
     }

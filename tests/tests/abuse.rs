@@ -406,6 +406,7 @@ async fn who_never_reads_delays_nobody() {
         }
         // Thirty peers did not read twelve megabytes each; the room kept them once.
         let grown = server.memory().saturating_sub(before);
+        eprintln!("{grown} bytes more");
         assert!(grown < 96_000_000, "readers that never read cost {grown} bytes");
     })
     .await;

@@ -553,7 +553,7 @@ async fn everybody_sees_the_same_order() {
     let (mut alice, mut bob) = alice_and_bob(&server).await;
     let mut readers =
         [JsonClient::enter(&server, "carol").await, JsonClient::enter_websocket(&server, "dave").await];
-    const COUNT: usize = 500;
+    const COUNT: usize = 200;
     let talk = async |client: &mut JsonClient, name: &str| {
         for number in 0..COUNT {
             let text = format!("{name} {number}");

@@ -173,6 +173,8 @@ async fn a_wrong_flag_is_one_line_and_a_bad_exit() {
         &["--log-format", "xml"],
         &["--log", "[["],
         &["--web-dir", "/nowhere/at/all"],
+        &["--allow-origin", "nonsense"],
+        &["--allow-origin", "https://chat.example/with/a/path"],
     ] {
         let flag = arguments[0].split('=').next().unwrap();
         refused(arguments, flag).await;

@@ -1,7 +1,9 @@
 //! The WebSocket's own rules: what a browser relies on, and what a broken peer gets.
 
-use crosstalk_tests::{Frame, JsonClient, Opcode, RawSocket, TestServer, http};
+use crosstalk_tests::{Frame, JsonClient, Opcode, RawSocket, TestServer, http, within};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const HELLO: &str = r#"{"type":"hello","nick":"alice"}"#;
 
@@ -254,7 +256,6 @@ async fn a_handshake_has_to_be_one() {
     ] {
         let head = good.replace(from, to);
         assert_ne!(head, good);
-        // So that an answer has an end.
         let status = status_of(&server, &head).await;
         assert!(statuses.contains(&status), "{from:?} -> {to:?}: {status}");
     }
@@ -263,16 +264,33 @@ async fn a_handshake_has_to_be_one() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn no_extension_and_no_subprotocol_is_agreed_to() {
+    let server = TestServer::start().await;
+    let offers = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
+                  Sec-WebSocket-Protocol: chat, superchat\r\n";
+    let answer = answer_to(&server, &RawSocket::head(server.http(), offers)).await;
+    assert_eq!(answer.status, 101);
+    assert_eq!(answer.header("sec-websocket-extensions"), None);
+    assert_eq!(answer.header("sec-websocket-protocol"), None);
+    assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    server.stop().await;
+}
+
 /// The status with which a request head is answered.
 async fn status_of(server: &TestServer, head: &str) -> u16 {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(server.http()).await.expect("the port is open");
+    answer_to(server, head).await.status
+}
+
+/// The head of the answer to a request head.
+async fn answer_to(server: &TestServer, head: &str) -> http::Response {
+    let mut stream = TcpStream::connect(server.http()).await.expect("the port is open");
     stream.write_all(head.as_bytes()).await.expect("the server reads");
     let mut answer = Vec::new();
     while !answer.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
         let read = stream.read_buf(&mut answer);
-        let length = crosstalk_tests::within("an answer", read).await.expect("the server answers");
+        let length = within("an answer", read).await.expect("the server answers");
         assert!(length > 0, "the end instead of an answer to {head:?}");
     }
-    http::parse(&answer).expect("the answer is HTTP").status
+    http::parse(&answer).expect("the answer is HTTP")
 }
