@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::limits::{LINGER_TIME, READ_MAX, REPLIES_MAX, WRITE_TIME};
+use crate::limits::{LINGER_TIME, READ_MAX, REPLIES_MAX, STOP_TIME, WRITE_TIME};
 use crate::outgoing::Outgoing;
 
 /// An encoding with a session behind it. It has no socket and starts no timer.
@@ -100,13 +100,20 @@ async fn serve<D: Door>(
     let mut blocked_since: Option<Instant> = None;
     let mut armed_for = Instant::now() + FAR;
     let mut timer = pin!(sleep_until(armed_for));
+    let mut stop_by: Option<Instant> = None;
     loop {
-        // Whether all input is handled. Asked before, since what it waits for may happen meanwhile.
+        // A connection ends after a turn in which there was nothing left to do. That is asked at its
+        // beginning: what is under way may be done, and have left mail, at any moment after.
+        let settled = !door.is_busy();
+        let mut worked = false;
         let mut drained = false;
         while !drained && out.len() < REPLIES_MAX {
             let accepts_input = door.accepts_input();
             match door.handle(out).await {
-                Ok(true) => tokio::task::coop::consume_budget().await,
+                Ok(true) => {
+                    worked = true;
+                    tokio::task::coop::consume_budget().await;
+                }
                 Ok(false) if accepts_input => drained = true,
                 Ok(false) => break,
                 Err(code) => return End::Disconnect(code),
@@ -118,6 +125,7 @@ async fn serve<D: Door>(
             return End::Disconnect(code);
         }
         let before = out.len();
+        worked |= before > 0;
         match out.write_to(stream) {
             Ok(true) => blocked_since = None,
             Ok(false) if out.len() < before => blocked_since = Some(Instant::now()),
@@ -125,22 +133,25 @@ async fn serve<D: Door>(
             Err(error) => return End::Failed(error),
         }
         if out.is_empty() {
-            if door.has_news() || (!drained && door.accepts_input()) {
+            let stopping = shutdown.is_cancelled();
+            let ending = hung_up || stopping;
+            if ending && settled && drained && !worked {
+                return if stopping { End::Disconnect(DisconnectCode::Shutdown) } else { End::HungUp };
+            }
+            let unfinished = ending && !door.is_busy();
+            if unfinished || door.has_news() || (!drained && door.accepts_input()) {
                 tokio::task::coop::consume_budget().await;
                 continue;
-            }
-            if drained && !door.is_busy() && shutdown.is_cancelled() {
-                return End::Disconnect(DisconnectCode::Shutdown);
-            }
-            if drained && !door.is_busy() && hung_up {
-                return End::HungUp;
             }
         }
 
         // The timer is only ever moved forward in time by its own firing: most deadlines move away
         // before they come, and moving a timer costs more than looking at the clock once too often.
         let write_deadline = blocked_since.map(|since| since + WRITE_TIME);
-        let deadline = [door.deadline(), write_deadline].into_iter().flatten().min();
+        if shutdown.is_cancelled() {
+            stop_by.get_or_insert_with(|| Instant::now() + STOP_TIME);
+        }
+        let deadline = [door.deadline(), write_deadline, stop_by].into_iter().flatten().min();
         if let Some(deadline) = deadline
             && deadline < armed_for
         {
@@ -167,6 +178,9 @@ async fn serve<D: Door>(
                 let now = Instant::now();
                 if write_deadline.is_some_and(|deadline| deadline <= now) {
                     return End::Disconnect(DisconnectCode::WriteTimeout);
+                }
+                if stop_by.is_some_and(|deadline| deadline <= now) {
+                    return End::Disconnect(DisconnectCode::Shutdown);
                 }
                 if let Err(code) = door.tick(now, out) {
                     return End::Disconnect(code);

@@ -299,6 +299,7 @@ impl Hub {
         let Ok(permit) = self.queue.try_reserve() else { return Err(queue_full()) };
         if let Content::Message { author, .. } = &draft.content {
             author.draft_sent();
+            draft.room.note_use();
         }
         permit.send(draft);
         Ok(())

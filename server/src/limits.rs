@@ -69,7 +69,11 @@ pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// How long written data may stay unacknowledged by the peer's kernel.
 pub const TCP_USER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long connections may take to end when the server stops.
+/// How long a connection may take to finish what is under way when the server stops: one that takes
+/// nothing is not waited for.
+pub const STOP_TIME: Duration = Duration::from_secs(2);
+
+/// How long all connections may take to end when the server stops.
 pub const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 /// How long a closed connection waits for the peer to close too, so that the last words arrive.
@@ -86,6 +90,9 @@ pub const WRITE_BUFFERS: usize = 64;
 
 /// Bytes of unsent replies at which a connection's input is left unread.
 pub const REPLIES_MAX: usize = 64 * 1024;
+
+/// Replies held for a peer that gets each in a send of its own; further input waits.
+pub const HELD_MAX: usize = 32;
 
 /// Messages of one connection that are on their way into a log; further input waits.
 pub const IN_FLIGHT_MAX: usize = 64;

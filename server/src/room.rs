@@ -31,6 +31,8 @@ pub struct Room {
     pub pair: Option<[PeerId; 2]>,
     /// Whether one of the two has gone for good.
     ended: AtomicBool,
+    /// Whether anything was ever said, or is about to be.
+    used: AtomicBool,
     members: Mutex<Members>,
 }
 
@@ -71,7 +73,14 @@ pub struct Names<T> {
 impl Room {
     /// An empty public room.
     pub fn new(name: RoomName, log: Log) -> Self {
-        Self { name, log, pair: None, ended: AtomicBool::new(false), members: Mutex::default() }
+        Self {
+            name,
+            log,
+            pair: None,
+            ended: AtomicBool::default(),
+            used: AtomicBool::default(),
+            members: Mutex::default(),
+        }
     }
 
     /// A direct conversation, with both in it.
@@ -81,7 +90,8 @@ impl Room {
             name,
             log,
             pair: Some(pair.map(|peer| peer.id)),
-            ended: AtomicBool::new(false),
+            ended: AtomicBool::default(),
+            used: AtomicBool::default(),
             members: Mutex::new(members),
         }
     }
@@ -171,7 +181,12 @@ impl Room {
 
     /// Whether nobody is here and nothing was ever said: nothing is lost with such a room.
     pub fn is_unused(&self) -> bool {
-        self.log.last_seq() == 0 && lock(&self.members).peers.is_empty()
+        !self.used.load(Ordering::Acquire) && self.log.last_seq() == 0 && lock(&self.members).peers.is_empty()
+    }
+
+    /// Notes that a message is on its way into the log.
+    pub fn note_use(&self) {
+        self.used.store(true, Ordering::Release);
     }
 
     /// Whether this is a direct conversation that one of the two has left.

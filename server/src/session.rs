@@ -194,18 +194,23 @@ impl Session {
     ) -> Result<(), ErrorReply> {
         let (room, to) = match to {
             Target::Room(name) => {
-                let membership = self.membership(name)?;
-                let to = match &membership.with {
-                    None => None,
-                    // A conversation goes on only while the other is in sight.
-                    Some(other) => Some(
-                        self.hub
-                            .find(&other.nick())
-                            .filter(|found| found.id == other.id)
-                            .ok_or_else(no_such_user)?,
-                    ),
-                };
-                (membership.room.clone(), to.map(|other| other.nick()))
+                let Membership { room, with, .. } = self.membership(name)?;
+                match with.clone() {
+                    None => (room.clone(), None),
+                    Some(with) => {
+                        // A conversation goes on only while the other is in sight, and in a new
+                        // room if the other has left this one.
+                        let there = self.hub.find(&with.nick()).is_some_and(|found| found.id == with.id);
+                        let room = if !there {
+                            return Err(no_such_user());
+                        } else if room.has_ended() {
+                            self.direct(&with.nick())?.0
+                        } else {
+                            room.clone()
+                        };
+                        (room, Some(with.nick()))
+                    }
+                }
             }
             Target::User(nick) => {
                 let (room, with) = self.direct(nick)?;

@@ -265,3 +265,37 @@ async fn a_direct_conversation_is_a_room_of_two() {
     assert_eq!(carol.ask(join).await, Err(ErrorCode::NoSuchRoom));
     assert_eq!(carol.read().await, []);
 }
+
+#[tokio::test]
+async fn who_has_left_a_direct_conversation_is_found_in_another() {
+    let hub = hub(Arc::new(Ephemeral));
+    let mut alice = Client::enter(&hub, "alice", None).await;
+    let mut bob = Client::enter(&hub, "bob", None).await;
+    let text = Text::clean("hello").unwrap();
+    let to = Target::User(Nick::parse("bob").unwrap());
+    assert_eq!(alice.ask(Command::Send { to, text: text.clone(), action: false }).await, Ok(None));
+    assert!(matches!(alice.read().await[0], Event::Joined { .. }));
+    alice.ask(Command::Leave { room: RoomName::direct(1) }).await.unwrap();
+    bob.read().await;
+    let to = Target::Room(RoomName::direct(1));
+    assert_eq!(bob.ask(Command::Send { to, text, action: false }).await, Ok(None));
+    while bob.session.in_flight() > 0 {
+        bob.session.rung().await;
+    }
+    assert_eq!(texts(&alice.read().await), ["hello"]);
+}
+
+#[tokio::test]
+async fn a_room_in_which_something_is_about_to_be_said_is_not_removed() {
+    let hub = hub(Arc::new(Ephemeral));
+    let mut alice = Client::enter(&hub, "alice", None).await;
+    let dev = RoomName::parse("dev").unwrap();
+    alice.ask(Command::Create { room: dev.clone() }).await.unwrap();
+    let text = Text::clean("hello").unwrap();
+    alice.ask(Command::Send { to: Target::Room(dev.clone()), text, action: false }).await.unwrap();
+    alice.ask(Command::Leave { room: dev.clone() }).await.unwrap();
+    assert!(hub.has_room(&dev));
+    alice.ask(Command::Create { room: RoomName::parse("empty").unwrap() }).await.unwrap();
+    alice.ask(Command::Leave { room: RoomName::parse("empty").unwrap() }).await.unwrap();
+    assert!(!hub.has_room(&RoomName::parse("empty").unwrap()));
+}

@@ -12,7 +12,7 @@ use crosstalk_protocol::{
 use tokio::time::Instant;
 
 use crate::connection::Door;
-use crate::limits::{HELLO_TIME, HISTORY_LINES, QUIET_TIME, TYPING_TIME, WRITE_MAX};
+use crate::limits::{HELD_MAX, HELLO_TIME, HISTORY_LINES, QUIET_TIME, TYPING_TIME, WRITE_MAX};
 use crate::outgoing::Outgoing;
 use crate::segment::Encoding;
 use crate::session::{Refusal, Reply, Session, Told};
@@ -81,6 +81,15 @@ impl LineDoor {
             let text = text.into();
             out.reply(|bytes| render::reply(&text, style, bytes));
         }
+    }
+
+    /// Writes what was held at once: the peer has turned out to be framed, or there is no more time.
+    fn release_held(&mut self, out: &mut Outgoing) {
+        let style = self.style();
+        for reply in std::mem::take(&mut self.held) {
+            out.reply(|bytes| render::reply(&reply, style, bytes));
+        }
+        self.hold_until = None;
     }
 
     async fn line(&mut self, line: Result<String, ErrorReply>, out: &mut Outgoing) -> Result<(), Refusal> {
@@ -346,13 +355,16 @@ impl Door for LineDoor {
     }
 
     fn accepts_input(&self) -> bool {
-        self.session.is_ready() && !self.owes_receipt
+        self.session.is_ready() && !self.owes_receipt && self.held.len() < HELD_MAX
     }
 
     async fn handle(&mut self, out: &mut Outgoing) -> Result<bool, DisconnectCode> {
         let answers = self.decoder.take_answers();
         if !answers.is_empty() {
             out.reply(|bytes| bytes.extend(answers));
+        }
+        if self.style() != Style::Unframed {
+            self.release_held(out);
         }
         if !self.accepts_input() {
             return Ok(false);
@@ -440,12 +452,8 @@ impl Door for LineDoor {
         self.session.end(disconnect.code == DisconnectCode::Bye);
         let words = format!("Server: {}", disconnect.message);
         let style = self.style();
-        out.reply(|bytes| {
-            for reply in self.held.drain(..) {
-                render::reply(&reply, style, bytes);
-            }
-            render::reply(&words, style, bytes);
-        });
+        self.release_held(out);
+        out.reply(|bytes| render::reply(&words, style, bytes));
         if style == Style::Unframed {
             out.trim_line_feed();
         }
