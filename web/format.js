@@ -49,7 +49,7 @@ export function connectionWords(state, now) {
     case "waiting": {
       const seconds = Math.max(1, Math.ceil((status.until - now) / 1000));
       const what = status.reason || (state.returning ? "Connection lost." : "The server cannot be reached.");
-      return `${what} Next try in ${seconds} s.`;
+      return `${what} Next try in ${seconds}\u00a0s.`;
     }
   }
 }

@@ -22,7 +22,7 @@ test("without a server a message waits, and is sent when the server is back", as
   await write(page, "before");
   await message(page, "before").waitFor();
   await first.kill();
-  await page.locator("#status-text", { hasText: /Next try in \d+ s\./ }).waitFor();
+  await page.locator("#status-text", { hasText: /Next try in \d+\ss\./ }).waitFor();
   await write(page, "in between");
   await page.locator(".message.pending", { hasText: "in between" }).getByText("Waiting for the connection").waitFor();
   const second = await startServer({ http: first.http });

@@ -73,8 +73,8 @@ test("only http and https become links, without the punctuation round them", () 
 test("the connection is told in words", () => {
   const words = (change) => connectionWords({ ...INITIAL, ...change }, 1_000);
   assert.equal(words({ status: { kind: "open" }, welcomed: true }), "Connected");
-  assert.equal(words({ status: { kind: "waiting", until: 4_500, reason: "" }, returning: true }), "Connection lost. Next try in 4 s.");
-  assert.equal(words({ status: { kind: "waiting", until: 4_500, reason: "" } }), "The server cannot be reached. Next try in 4 s.");
+  assert.equal(words({ status: { kind: "waiting", until: 4_500, reason: "" }, returning: true }), "Connection lost. Next try in 4\u00a0s.");
+  assert.equal(words({ status: { kind: "waiting", until: 4_500, reason: "" } }), "The server cannot be reached. Next try in 4\u00a0s.");
 });
 
 test("times that no clock shows, and memories that nobody wrote, break nothing", () => {
