@@ -336,6 +336,8 @@ pub fn encode_close(code: u16, reason: &str, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use proptest::prelude::*;
     use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
     use tungstenite::protocol::frame::{Frame as Theirs, FrameHeader};
@@ -389,21 +391,56 @@ mod tests {
         let close = OpCode::Control(Control::Close);
         let mut unmasked = Vec::new();
         encode(Opcode::Text, b"x", &mut unmasked);
-        let cases: [(Vec<u8>, u16); 10] = [
+        let ping = OpCode::Control(Control::Ping);
+        let cases = [
             (unmasked, 1002),
             (vec![0xC1, 0x80, 0, 0, 0, 0], 1002),
+            (vec![0xA1, 0x80, 0, 0, 0, 0], 1002),
+            (vec![0x91, 0x80, 0, 0, 0, 0], 1002),
+            (masked(ping, false, b"x"), 1002),
+            (masked(ping, true, &[b'x'; 126]), 1002),
             (vec![0x83, 0x80, 0, 0, 0, 0], 1002),
             (masked(OpCode::Data(Data::Continue), true, b"x"), 1002),
             ([masked(text, false, b"x"), masked(text, true, b"x")].concat(), 1002),
             (masked(close, true, b"\x03"), 1002),
             (masked(close, true, b"\x03\xed"), 1002),
             (masked(text, true, b"\xff"), 1007),
+            (masked(text, true, b"\xe2\x82"), 1007),
+            ([masked(text, false, b"\xe2"), masked(OpCode::Data(Data::Continue), true, b"x")].concat(), 1007),
             (masked(close, true, b"\x03\xe8\xff"), 1007),
             (masked(text, true, &[b'x'; 101]), 1009),
         ];
         for (bytes, code) in cases {
             let found = decode(100, &[&bytes]);
             assert_eq!(found.last().unwrap().clone().unwrap_err().close_code(), code, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_peer_closes_with_a_code_of_the_registry_or_of_its_own() {
+        let close = |code: u16| {
+            decode(100, &[&masked(OpCode::Control(Control::Close), true, &code.to_be_bytes())]).remove(0)
+        };
+        for code in [1000, 1001, 1002, 1003, 1007, 1011, 1014, 3000, 4000, 4999] {
+            assert_eq!(close(code), Ok(Incoming::Close(Some((code, String::new())))));
+        }
+        for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
+            assert_eq!(close(code).unwrap_err().close_code(), 1002, "{code}");
+        }
+    }
+
+    #[test]
+    fn every_form_of_a_length_is_written_and_read() {
+        for (len, header_len) in [(0, 2), (125, 2), (126, 4), (0xFFFF, 4), (0x1_0000, 10)] {
+            let payload = vec![b'x'; len];
+            let mut bytes = Vec::new();
+            encode(Opcode::Text, &payload, &mut bytes);
+            assert_eq!(bytes.len(), header_len + len);
+            let (header, theirs) = FrameHeader::parse(&mut Cursor::new(&bytes)).unwrap().unwrap();
+            assert_eq!((header.is_final, header.mask, theirs), (true, None, len as u64));
+
+            let bytes = masked(OpCode::Data(Data::Binary), true, &payload);
+            assert_eq!(decode(len, &[&bytes]), [Ok(Incoming::Binary(payload))]);
         }
     }
 
@@ -472,6 +509,35 @@ mod tests {
             }
             let chunks: Vec<&[u8]> = bytes.chunks(size).collect();
             prop_assert_eq!(decode(10_000, &chunks), expected);
+        }
+
+        #[test]
+        fn any_fragmenting_gives_the_same_message(
+            text in "\\PC{1,80}",
+            cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..6),
+            size in 1_usize..100,
+        ) {
+            let mut cuts: Vec<(usize, bool)> =
+                cuts.iter().map(|(cut, ping)| (cut.index(text.len()), *ping)).collect();
+            cuts.sort_unstable();
+            let (mut bytes, mut expected, mut from) = (Vec::new(), Vec::new(), 0);
+            for (to, ping) in cuts {
+                let opcode = if bytes.is_empty() { Data::Text } else { Data::Continue };
+                bytes.extend(masked(OpCode::Data(opcode), false, &text.as_bytes()[from..to]));
+                let (control, incoming) = if ping {
+                    (Control::Ping, Incoming::Ping(b"between".to_vec()))
+                } else {
+                    (Control::Pong, Incoming::Pong)
+                };
+                bytes.extend(masked(OpCode::Control(control), true, b"between"));
+                expected.push(Ok(incoming));
+                from = to;
+            }
+            let opcode = if bytes.is_empty() { Data::Text } else { Data::Continue };
+            bytes.extend(masked(OpCode::Data(opcode), true, &text.as_bytes()[from..]));
+            expected.push(Ok(Incoming::Text(text)));
+            let chunks: Vec<&[u8]> = bytes.chunks(size).collect();
+            prop_assert_eq!(decode(400, &chunks), expected);
         }
     }
 }
