@@ -14,10 +14,18 @@ const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", "
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ws:; base-uri 'none'; "
   + "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
+/** What a failed test has left running. */
+const running = new Set();
+
 export async function startFake() {
   const fake = new Fake();
   await fake.start();
+  running.add(fake);
   return fake;
+}
+
+export async function stopFakes() {
+  for (const fake of running) await fake.stop();
 }
 
 class Fake {
@@ -39,6 +47,7 @@ class Fake {
   }
 
   async stop() {
+    running.delete(this);
     for (const socket of this.sockets.clients) socket.terminate();
     await new Promise((resolve) => this.http.close(resolve));
   }

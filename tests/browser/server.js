@@ -11,12 +11,26 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const BINARY = process.env.CROSSTALK_SERVER ?? `${ROOT}target/debug/crosstalk-server`;
 const PATIENCE_MS = 15_000;
 
+/** What a failed test has left running. */
+const running = new Set();
+
+/** Ends what is still running. */
+export async function stopServers() {
+  for (const { child, ended } of running) {
+    child.kill("SIGKILL");
+    await ended;
+  }
+}
+
 /** Starts it; with `http` on a certain port, to come back where it was. */
 export async function startServer({ http = "127.0.0.1:0", args = [] } = {}) {
   const child = spawn(BINARY, ["--tcp", "127.0.0.1:0", "--http", http, "--ephemeral", "--web-dir", `${ROOT}web`, "--log", "warn", ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise((resolve) => child.once("exit", resolve));
+  const entry = { child, ended };
+  running.add(entry);
+  void ended.then(() => running.delete(entry));
   const line = await Promise.race([
     new Promise((resolve) => createInterface(child.stdout).once("line", resolve)),
     ended.then((code) => { throw new Error(`the server ended with ${code} before it listened`); }),

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { startFake } from "../fake.js";
+import { startFake, stopFakes } from "../fake.js";
 import { enter, launch, message, openWindow, write } from "../page.js";
-import { linePeer, startServer } from "../server.js";
+import { linePeer, startServer, stopServers } from "../server.js";
 
 let browser, window, page;
 before(async () => { browser = await launch(); });
@@ -11,7 +11,11 @@ beforeEach(async () => {
   window = await openWindow(browser, { unreachable: true });
   ({ page } = window);
 });
-afterEach(async () => { await window.close(); });
+afterEach(async () => {
+  await stopFakes();
+  await stopServers();
+  await window.close();
+});
 
 const texts = () => page.locator(".message .text").allTextContents();
 const connected = () => page.locator("#status-text", { hasText: /^Connected$/ }).waitFor();
@@ -32,7 +36,7 @@ test("without a server a message waits, and is sent when the server is back", as
   await bob.until("alice: in between");
   await message(page, "in between").waitFor();
   assert.deepEqual((await texts()).filter((text) => text === "in between"), ["in between"]);
-  await page.getByText("begins anew here").waitFor();
+  await page.locator(".notice", { hasText: "begins anew here" }).waitFor();
   await bob.close();
   await second.stop();
 });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { enter, launch, message, openWindow, write } from "../page.js";
-import { linePeer, startServer } from "../server.js";
+import { linePeer, startServer, stopServers } from "../server.js";
 
 let browser, server, windows, peers;
 before(async () => { browser = await launch(); });
-after(async () => { await browser?.close(); });
+after(async () => { await stopServers(); await browser?.close(); });
 beforeEach(async () => { [windows, peers] = [[], []]; server = await startServer({ args: ["--rate-limit", "off"] }); });
 afterEach(async () => {
   for (const peer of peers) await peer.close();
@@ -36,7 +36,7 @@ test("a browser and a peer that speaks lines talk with each other", async () => 
   await write(page, "/me nods");
   await bob.until("* alice nods");
   assert.equal(await message(page, "hello from the page").count(), 1);
-  await page.getByText("bob came online.").waitFor();
+  await page.locator(".notice", { hasText: "bob came online." }).waitFor();
 });
 
 test("a reload keeps the nickname, the rooms and what was said", async () => {
@@ -92,7 +92,7 @@ test("two windows see each other come, write, change their name and go", async (
   await alice.locator("#member-list", { hasText: "bob" }).waitFor();
   await write(bob, "/nick robert");
   await alice.locator("#member-list", { hasText: "robert" }).waitFor();
-  await alice.getByText("bob is now known as robert.").waitFor();
+  await alice.locator(".notice", { hasText: "bob is now known as robert." }).waitFor();
   await write(bob, "/hide");
   await alice.locator("#members-heading", { hasText: "Members (1)" }).waitFor();
   await write(bob, "/reveal");

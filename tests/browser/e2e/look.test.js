@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { startFake } from "../fake.js";
+import { startFake, stopFakes } from "../fake.js";
 import { enter, launch, message, openWindow, write } from "../page.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let browser, fake, windows;
 before(async () => { browser = await launch(); });
-after(async () => { await browser?.close(); });
+after(async () => { await stopFakes(); await browser?.close(); });
 beforeEach(async () => { windows = []; fake = await startFake(); });
 afterEach(async () => {
   for (const window of windows) await window.close();

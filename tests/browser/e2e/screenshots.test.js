@@ -1,7 +1,7 @@
 import { after, before, test } from "node:test";
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { startFake } from "../fake.js";
+import { startFake, stopFakes } from "../fake.js";
 import { enter, launch, message, openWindow, write } from "../page.js";
 
 const OUT = fileURLToPath(new URL("../../../build/screenshots/", import.meta.url));
@@ -10,7 +10,7 @@ const MINUTE = 60_000;
 
 let browser;
 before(async () => { mkdirSync(OUT, { recursive: true }); browser = await launch(); });
-after(async () => { await browser?.close(); });
+after(async () => { await stopFakes(); await browser?.close(); });
 
 for (const colorScheme of ["light", "dark"]) {
   for (const [width, height] of SIZES) {
