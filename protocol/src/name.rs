@@ -121,10 +121,12 @@ fn skeleton(folded: &str) -> String {
 
 /// Whether a name is one of the server's words, or looks like one with nothing but punctuation
 /// around it: a letter such as U+02D0 looks like the colon of `Server:`.
-fn is_reserved(folded: &str, reserved: &[&str]) -> bool {
-    let skeleton_of_name = skeleton(folded);
-    let word_of_name = skeleton_of_name.trim_matches(|c: char| !c.is_alphanumeric());
-    reserved.iter().any(|word| word_of_name == skeleton(word))
+fn is_reserved(name: &Name, reserved: &[&str]) -> bool {
+    [&name.folded, &name.shown].into_iter().any(|spelling| {
+        let skeleton_of_name = skeleton(spelling);
+        let word_of_name = skeleton_of_name.trim_matches(|c: char| !c.is_alphanumeric());
+        reserved.iter().any(|word| word_of_name == skeleton(word))
+    })
 }
 
 impl PartialEq for Name {
@@ -164,7 +166,7 @@ impl Nick {
     /// [`NameError`], whose text says what to do.
     pub fn parse(input: &str) -> Result<Self, NameError> {
         let name = Name::parse(input, NICK_MAX_CHARS)?;
-        if is_reserved(&name.folded, &RESERVED_NICKS) {
+        if is_reserved(&name, &RESERVED_NICKS) {
             return Err(NameError::Reserved);
         }
         Ok(Self(name))
@@ -175,10 +177,11 @@ impl Nick {
         &self.0.shown
     }
 
-    /// What two nicknames that a reader could take for each other have in common
-    /// (Unicode TR 39): the server allows one of them at a time.
-    pub fn skeleton(&self) -> String {
-        skeleton(&self.0.folded)
+    /// What two nicknames that a reader could take for each other have in common (Unicode TR 39):
+    /// the server allows one of them at a time. The first is of the nickname without regard to case,
+    /// the second of what is shown, since `I` looks like `l` and `i` does not.
+    pub fn skeletons(&self) -> [String; 2] {
+        [skeleton(&self.0.folded), skeleton(&self.0.shown)]
     }
 }
 
@@ -203,7 +206,7 @@ impl RoomName {
             };
         }
         let name = Name::parse(input, ROOM_MAX_CHARS)?;
-        if is_reserved(&name.folded, &RESERVED_ROOMS) {
+        if is_reserved(&name, &RESERVED_ROOMS) {
             return Err(NameError::Reserved);
         }
         Ok(Self(name))
@@ -318,7 +321,10 @@ mod tests {
         let latin = Nick::parse("paypal").unwrap();
         let cyrillic = Nick::parse("p\u{430}yp\u{430}l").unwrap();
         assert_ne!(latin, cyrillic);
-        assert_eq!(latin.skeleton(), cyrillic.skeleton());
+        assert_eq!(latin.skeletons(), cyrillic.skeletons());
+        let capital = Nick::parse("paypaI").unwrap();
+        assert!(capital.skeletons().iter().any(|skeleton| latin.skeletons().contains(skeleton)));
+        assert_eq!(Nick::parse("crosstaIk"), Err(NameError::Reserved));
     }
 
     #[test]

@@ -6,8 +6,9 @@
 //! to a terminal as it is.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use unicode_normalization::char::is_combining_mark;
 
@@ -27,10 +28,9 @@ pub enum TextError {
     TooLong(usize),
 }
 
-/// The text of a message: 1 to [`TEXT_MAX`] bytes of one visible line.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Text(Box<str>);
+/// The text of a message: 1 to [`TEXT_MAX`] bytes of one visible line. Clones share it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Text(Arc<str>);
 
 impl Text {
     /// Cleans `input`: line breaks become one space, a tab four; terminal escape sequences,
@@ -65,6 +65,12 @@ impl fmt::Display for Text {
 impl fmt::Debug for Text {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&*self.0, formatter)
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

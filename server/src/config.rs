@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{FalseyValueParser, RangedU64ValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::http::Origin;
@@ -17,19 +18,19 @@ use crate::limits;
 #[command(name = "crosstalk-server", version, max_term_width = 100)]
 pub struct Config {
     /// Where terminals and programs connect; port 0 takes any free one
-    #[arg(long, env = "CROSSTALK_TCP", value_name = "ADDR", default_value = "0.0.0.0:44444")]
+    #[arg(long, env = "CROSSTALK_TCP", value_name = "ADDR", default_value = "0.0.0.0:44444", value_parser = address)]
     pub tcp: SocketAddr,
 
     /// Where browsers connect; port 0 takes any free one
-    #[arg(long, env = "CROSSTALK_HTTP", value_name = "ADDR", default_value = "0.0.0.0:8080")]
+    #[arg(long, env = "CROSSTALK_HTTP", value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = address)]
     pub http: SocketAddr,
 
     /// The server's own directory, created if need be; messages are kept in memory so far
-    #[arg(long, env = "CROSSTALK_DATA", value_name = "DIR", conflicts_with = "ephemeral")]
+    #[arg(long, env = "CROSSTALK_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
 
     /// Write nothing to disk
-    #[arg(long, env = "CROSSTALK_EPHEMERAL")]
+    #[arg(long, env = "CROSSTALK_EPHEMERAL", value_parser = FalseyValueParser::new())]
     pub ephemeral: bool,
 
     /// Serve the page from this directory instead of the copy inside the program
@@ -41,7 +42,7 @@ pub struct Config {
     pub rate_limit: Limit<u32>,
 
     /// Connections in all
-    #[arg(long, env = "CROSSTALK_MAX_CONNECTIONS", value_name = "N", default_value_t = limits::MAX_CONNECTIONS)]
+    #[arg(long, env = "CROSSTALK_MAX_CONNECTIONS", value_name = "N", default_value_t = limits::MAX_CONNECTIONS, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub max_connections: usize,
 
     /// Connections of one address; a classroom can share one
@@ -88,6 +89,11 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// An address to listen on.
+fn address(input: &str) -> Result<SocketAddr, &'static str> {
+    input.parse().map_err(|_| "an IP address and a port, such as 127.0.0.1:44444")
 }
 
 /// A number, or none.

@@ -101,13 +101,15 @@ async fn serve<D: Door>(
     let mut armed_for = Instant::now() + FAR;
     let mut timer = pin!(sleep_until(armed_for));
     let mut stop_by: Option<Instant> = None;
+    // A peer that has closed takes nothing more, but what it had sent before is still to be read.
+    let mut deaf: Option<io::Error> = None;
     loop {
         // A connection ends after a turn in which there was nothing left to do. That is asked at its
         // beginning: what is under way may be done, and have left mail, at any moment after.
         let settled = !door.is_busy();
         let mut worked = false;
         let mut drained = false;
-        while !drained && out.len() < REPLIES_MAX {
+        while !drained && out.replies_len() < REPLIES_MAX {
             let accepts_input = door.accepts_input();
             match door.handle(out).await {
                 Ok(true) => {
@@ -120,26 +122,39 @@ async fn serve<D: Door>(
             }
         }
         if out.is_empty()
+            && deaf.is_none()
             && let Err(code) = door.collect(out).await
         {
             return End::Disconnect(code);
         }
         let before = out.len();
         worked |= before > 0;
+        if deaf.is_some() {
+            out.clear();
+        }
         match out.write_to(stream) {
             Ok(true) => blocked_since = None,
             Ok(false) if out.len() < before => blocked_since = Some(Instant::now()),
             Ok(false) => _ = blocked_since.get_or_insert_with(Instant::now),
-            Err(error) => return End::Failed(error),
+            Err(error) => {
+                out.clear();
+                blocked_since = None;
+                deaf = Some(error);
+            }
         }
         if out.is_empty() {
             let stopping = shutdown.is_cancelled();
             let ending = hung_up || stopping;
             if ending && settled && drained && !worked {
-                return if stopping { End::Disconnect(DisconnectCode::Shutdown) } else { End::HungUp };
+                return match deaf {
+                    Some(error) => End::Failed(error),
+                    None if stopping => End::Disconnect(DisconnectCode::Shutdown),
+                    None => End::HungUp,
+                };
             }
             let unfinished = ending && !door.is_busy();
-            if unfinished || door.has_news() || (!drained && door.accepts_input()) {
+            let has_news = deaf.is_none() && door.has_news();
+            if unfinished || has_news || (!drained && door.accepts_input()) {
                 tokio::task::coop::consume_budget().await;
                 continue;
             }
@@ -160,7 +175,7 @@ async fn serve<D: Door>(
         }
 
         let stopping = shutdown.is_cancelled();
-        let reads = !hung_up && !stopping && out.len() < REPLIES_MAX && door.accepts_input();
+        let reads = !hung_up && !stopping && out.replies_len() < REPLIES_MAX && door.accepts_input();
         tokio::select! {
             () = door.rung(), if out.is_empty() => {}
             ready = stream.writable(), if !out.is_empty() => {
@@ -219,6 +234,10 @@ fn read<D: Door>(stream: &TcpStream, door: &mut D) -> io::Result<bool> {
 /// Tells the peer why, and closes so that it can still read it.
 async fn say_farewell<D: Door>(stream: &TcpStream, door: &mut D, mut out: Outgoing, disconnect: &Disconnect) {
     let takes_nothing = disconnect.code == DisconnectCode::WriteTimeout;
+    if !takes_nothing {
+        // Receipts of what is in the log. A failing store has its own message, said below.
+        let _ = door.collect(&mut out).await;
+    }
     door.farewell(disconnect, &mut out);
     if takes_nothing {
         // What is buffered in the kernel would keep the socket for minutes.

@@ -9,20 +9,21 @@ use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use crosstalk_protocol::limits::PAGE_MAX;
 use crosstalk_protocol::line::render::Notice;
 use crosstalk_protocol::{
-    Entered, ErrorCode, ErrorReply, History, HistoryRange, Nick, Position, Rename, RoomName,
+    Entered, ErrorCode, ErrorReply, History, HistoryRange, Message, Nick, Position, Rename, RoomName, Seq,
 };
 use tokio::sync::mpsc;
 
-use crate::limits::{MAX_ROOMS, QUEUE_MAX};
+use crate::limits::{MAX_ROOMS, QUEUE_MAX, ROOMS_PER_CONNECTION};
 use crate::log::{Cursor, Log};
 use crate::peer::{Mail, Peer, PeerId, lock};
 use crate::presence::Gatherings;
 use crate::room::{Announcement, Names, Room, names};
 use crate::segment::Body;
 use crate::sequencer::{Content, Draft, busy};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// The shared middle of the server.
 pub struct Hub {
@@ -46,6 +47,30 @@ struct People {
     /// Everybody, by what a nickname looks like.
     by_skeleton: HashMap<String, Arc<Peer>>,
     visible: BTreeSet<Nick>,
+}
+
+impl People {
+    fn claim(&mut self, skeletons: [String; 2], peer: &Arc<Peer>) {
+        for skeleton in skeletons {
+            self.by_skeleton.insert(skeleton, peer.clone());
+        }
+    }
+
+    fn release(&mut self, nick: &Nick) -> Option<Arc<Peer>> {
+        nick.skeletons().into_iter().filter_map(|skeleton| self.by_skeleton.remove(&skeleton)).last()
+    }
+}
+
+/// What a cursor that has fallen behind has missed.
+#[derive(Debug)]
+pub enum Missed {
+    /// The next messages, one at least.
+    Messages(Vec<Message>),
+    /// Everything up to and without `before`: nobody has it.
+    Lost {
+        /// The first message that can still be read.
+        before: Seq,
+    },
 }
 
 /// A room that a peer is in, and where it reads.
@@ -112,13 +137,13 @@ impl Hub {
     /// `nick-taken`.
     pub fn hello(&self, nick: &Nick) -> Result<Arc<Peer>, ErrorReply> {
         let mut people = lock(&self.people);
-        let skeleton = nick.skeleton();
-        if people.by_skeleton.contains_key(&skeleton) {
+        let skeletons = nick.skeletons();
+        if skeletons.iter().any(|skeleton| people.by_skeleton.contains_key(skeleton)) {
             return Err(nick_taken(nick));
         }
         let id = PeerId(self.next_peer.fetch_add(1, Ordering::Relaxed));
         let peer = Arc::new(Peer::new(id, nick.clone()));
-        people.by_skeleton.insert(skeleton, peer.clone());
+        people.claim(skeletons, &peer);
         people.visible.insert(nick.clone());
         Ok(peer)
     }
@@ -133,7 +158,7 @@ impl Hub {
         peer: &Arc<Peer>,
         name: &RoomName,
         position: Option<Position>,
-        notice: Option<Notice>,
+        notice: impl FnOnce(&RoomName) -> Notice,
     ) -> Result<Membership, ErrorReply> {
         // The lock is held until the peer is in, so that the room is not removed as unused.
         let rooms = self.rooms.read().unwrap_or_else(PoisonError::into_inner);
@@ -143,7 +168,7 @@ impl Hub {
             Some(position) => log.cursor(position).unwrap_or_else(|| log.start()),
         };
         let announce = |announcement| self.announce(room, announcement, peer.id);
-        let (cursor, known) = room.enter(peer, cursor, notice, announce);
+        let (cursor, known) = room.enter(peer, cursor, Some(notice(&room.name)), announce);
         Ok(Membership { room: room.clone(), cursor, known, with: None })
     }
 
@@ -152,11 +177,12 @@ impl Hub {
         self.rooms.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
     }
 
-    /// Creates a public room.
+    /// Creates a public room with `peer` in it. Where there are as many as there may be, the empty
+    /// one that has been silent for longest makes room.
     ///
     /// # Errors
     /// `room-exists`, `too-many-rooms`.
-    pub fn create(&self, name: &RoomName) -> Result<(), ErrorReply> {
+    pub fn create(&self, peer: &Arc<Peer>, name: &RoomName) -> Result<Membership, ErrorReply> {
         if name.is_direct() {
             return Err(ErrorReply::new(ErrorCode::BadRoom, "Names with @ belong to direct conversations."));
         }
@@ -167,14 +193,18 @@ impl Hub {
                 format!("Room {name} already exists; join it."),
             ));
         }
-        if rooms.len() >= MAX_ROOMS {
+        if rooms.len() >= MAX_ROOMS && !remove_oldest_empty(&mut rooms) {
             return Err(ErrorReply::new(
                 ErrorCode::TooManyRooms,
                 "The server has as many rooms as it may; join one.",
             ));
         }
-        rooms.insert(name.clone(), Arc::new(Room::new(name.clone(), self.new_log())));
-        Ok(())
+        let room = Arc::new(Room::new(name.clone(), self.new_log()));
+        rooms.insert(name.clone(), room.clone());
+        let notice = Notice::Joined { nick: peer.nick(), room: name.clone() };
+        let announce = |announcement| self.announce(&room, announcement, peer.id);
+        let (cursor, known) = room.enter(peer, Log::end, Some(notice), announce);
+        Ok(Membership { room, cursor, known, with: None })
     }
 
     /// Lets `peer` out of a room. An unused room is removed.
@@ -182,7 +212,11 @@ impl Hub {
         let room = &membership.room;
         room.leave(peer, notice, |announcement| self.announce(room, announcement, peer.id));
         if let Some(pair) = room.pair {
-            lock(&self.directs).remove(&pair);
+            // Another conversation of the same two may have begun since.
+            let mut directs = lock(&self.directs);
+            if directs.get(&pair).is_some_and(|current| Arc::ptr_eq(current, room)) {
+                directs.remove(&pair);
+            }
         } else if room.is_unused() && !room.name.is_lobby() {
             let mut rooms = self.rooms_mut();
             if room.is_unused() {
@@ -195,7 +229,7 @@ impl Hub {
     pub fn goodbye(&self, peer: &Peer) {
         let mut people = lock(&self.people);
         let nick = peer.nick();
-        people.by_skeleton.remove(&nick.skeleton());
+        people.release(&nick);
         people.visible.remove(&nick);
     }
 
@@ -215,6 +249,12 @@ impl Hub {
         if let Some(room) = directs.get(&pair) {
             return Ok(Direct { room: room.clone(), with: other, entered: None });
         }
+        if directs.keys().filter(|pair| pair.contains(&peer.id)).count() >= ROOMS_PER_CONNECTION {
+            let message = format!(
+                "You are in {ROOMS_PER_CONNECTION} direct conversations, which is all you may be in; leave one first."
+            );
+            return Err(ErrorReply::new(ErrorCode::TooManyRooms, message));
+        }
         let name = RoomName::direct(self.next_direct.fetch_add(1, Ordering::Relaxed));
         let room = Arc::new(Room::direct(name, self.new_log(), [peer, &other]));
         directs.insert(pair, room.clone());
@@ -224,12 +264,25 @@ impl Hub {
         Ok(Direct { room, with: other, entered: Some(entered) })
     }
 
+    /// The direct conversation of `peer` with whoever is called `nick`, if there is one.
+    ///
+    /// # Errors
+    /// `no-such-user`: nobody, nobody who can be seen, or nobody that `peer` has spoken with.
+    pub fn existing_direct(&self, peer: &Peer, nick: &Nick) -> Result<Arc<Room>, ErrorReply> {
+        let other = self.find(nick).ok_or_else(no_such_user)?;
+        let mut pair = [peer.id, other.id];
+        pair.sort_unstable();
+        lock(&self.directs).get(&pair).cloned().ok_or_else(|| {
+            ErrorReply::new(ErrorCode::NoSuchUser, format!("You have no conversation with {nick} yet."))
+        })
+    }
+
     /// Whoever is called `nick` and can be seen.
     pub fn find(&self, nick: &Nick) -> Option<Arc<Peer>> {
         let people = lock(&self.people);
         people
             .by_skeleton
-            .get(&nick.skeleton())
+            .get(&nick.skeletons()[0])
             .filter(|peer| peer.nick() == *nick && !peer.is_hidden())
             .cloned()
     }
@@ -243,13 +296,13 @@ impl Hub {
         let from = peer.nick();
         {
             let mut people = lock(&self.people);
-            let skeleton = to.skeleton();
-            match people.by_skeleton.get(&skeleton) {
-                Some(holder) if holder.id != peer.id => return Err(nick_taken(to)),
-                _ => {}
+            let skeletons = to.skeletons();
+            let holders = skeletons.iter().filter_map(|skeleton| people.by_skeleton.get(skeleton));
+            if holders.into_iter().any(|holder| holder.id != peer.id) {
+                return Err(nick_taken(to));
             }
-            if let Some(entry) = people.by_skeleton.remove(&from.skeleton()) {
-                people.by_skeleton.insert(skeleton, entry);
+            if let Some(entry) = people.release(&from) {
+                people.claim(skeletons, &entry);
             }
             if people.visible.remove(&from) {
                 people.visible.insert(to.clone());
@@ -326,6 +379,22 @@ impl Hub {
         Names { rows, before, more: range.next().is_some(), count: rooms.len() }
     }
 
+    /// The next page behind the message `after`, for a cursor that has fallen behind.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn missed(&self, room: &Room, after: Seq) -> Result<Missed, StoreError> {
+        let range = HistoryRange::After(after);
+        let recent = room.log.recent(range, PAGE_MAX);
+        if !recent.exhausted {
+            return Ok(Missed::Messages(recent.messages));
+        }
+        let first = recent.messages.first().map_or_else(|| room.log.last_seq() + 1, |first| first.seq);
+        let mut stored = self.store.read(&room.name, range, PAGE_MAX).await?;
+        stored.retain(|message| message.seq < first);
+        Ok(if stored.is_empty() { Missed::Lost { before: first } } else { Missed::Messages(stored) })
+    }
+
     /// Part of a room's log, from memory and, where that does not reach, from the store.
     ///
     /// # Errors
@@ -367,11 +436,6 @@ impl Hub {
         })
     }
 
-    /// The store, for cursors that have fallen behind.
-    pub fn store(&self) -> &dyn Store {
-        &*self.store
-    }
-
     /// From now on, nobody is told who comes and goes.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
@@ -407,12 +471,26 @@ impl Hub {
     }
 }
 
+/// Makes room for another one.
+fn remove_oldest_empty(rooms: &mut BTreeMap<RoomName, Arc<Room>>) -> bool {
+    let empty = rooms.values().filter(|room| room.is_empty() && !room.name.is_lobby());
+    let Some(oldest) = empty.min_by_key(|room| room.log.last_at()).map(|room| room.name.clone()) else {
+        return false;
+    };
+    tracing::warn!(room = %oldest, "an empty room was given up for a new one");
+    rooms.remove(&oldest).is_some()
+}
+
 /// The answer to a name that nobody in sight has; the same for who is absent and who is hidden.
 pub(crate) fn no_such_user() -> ErrorReply {
     ErrorReply::new(ErrorCode::NoSuchUser, "User not found.")
 }
 
 pub(crate) fn no_such_room(name: &RoomName) -> ErrorReply {
+    if name.is_direct() {
+        let message = "Direct conversations cannot be joined; write to the person.";
+        return ErrorReply::new(ErrorCode::NoSuchRoom, message);
+    }
     ErrorReply::new(
         ErrorCode::NoSuchRoom,
         format!("Room {name} does not exist; create it, or see the list of rooms."),

@@ -23,10 +23,10 @@ pub const MAX_CONNECTIONS_PER_IP: usize = 1_000;
 /// Connections over the limit that are told so at one time; further ones are only closed.
 pub const TURNED_AWAY_AT_ONCE: usize = 64;
 
-/// Rooms that one connection can be in, direct conversations included.
+/// Public rooms that one connection can be in, and as many direct conversations that it can be in.
 pub const ROOMS_PER_CONNECTION: usize = 100;
 
-/// Public rooms in all.
+/// Public rooms in all. Above it, the empty one that has been silent for longest is given up.
 pub const MAX_ROOMS: usize = 20_000;
 
 /// Time to say hello. Long enough to think about a nickname.
@@ -59,6 +59,10 @@ pub const PING_AFTER: Duration = Duration::from_secs(30);
 
 /// Time for any sign of life after a ping.
 pub const PONG_TIME: Duration = Duration::from_secs(20);
+
+/// Bytes that the kernel keeps for a peer beyond what is on its way. Without this bound it takes
+/// megabytes for a slow reader, and then nothing for so long that the reader seems dead.
+pub const UNSENT_MAX: u32 = 32 * 1024;
 
 /// TCP keepalive: first probe after this silence.
 pub const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);

@@ -21,7 +21,7 @@ use crate::detection::{Kind, detect};
 use crate::http::Http;
 use crate::hub::Hub;
 use crate::limits::{
-    KEEPALIVE_AFTER, KEEPALIVE_INTERVAL, LINGER_TIME, TCP_USER_TIMEOUT, TURNED_AWAY_AT_ONCE,
+    KEEPALIVE_AFTER, KEEPALIVE_INTERVAL, LINGER_TIME, TCP_USER_TIMEOUT, TURNED_AWAY_AT_ONCE, UNSENT_MAX,
 };
 use crate::segment::encode_json;
 use crate::session::Session;
@@ -135,6 +135,7 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     socket.set_tcp_keepalive(
         &TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_INTERVAL).with_retries(4),
     )?;
+    socket.set_tcp_notsent_lowat(UNSENT_MAX)?;
     socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT))
 }
 

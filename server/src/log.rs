@@ -2,11 +2,13 @@
 //!
 //! The log owns the order of its entries. Appending is the sequencer's alone; reading is from a
 //! [`Cursor`], and history and live traffic are the same reading. A cursor that has fallen behind
-//! the memory is told which numbers it has to fetch from the store. The log knows no peer.
+//! the segments is told so, and goes on with the newest messages, which are remembered by
+//! themselves: news about people come and go without pushing out what was said. What is not
+//! remembered either is the store's. The log knows no peer.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crosstalk_protocol::{HistoryRange, Message, Position, Seq};
 
@@ -46,12 +48,10 @@ pub enum Read {
         /// Messages up to this number have been read already.
         after: Seq,
     },
-    /// Messages behind the cursor up to and without `before` have left the memory.
+    /// Messages behind the cursor are in no segment any more.
     Behind {
         /// The last message that the cursor has seen.
         after: Seq,
-        /// The first message that is still in memory, or the next to come.
-        before: Seq,
     },
 }
 
@@ -62,7 +62,7 @@ pub struct Recent {
     pub messages: Vec<Message>,
     /// Whether memory holds more in the direction asked for.
     pub more: bool,
-    /// Whether the answer reaches the end of what memory holds: the store may know more.
+    /// Whether older messages belong to the answer that memory does not hold: the store may.
     pub exhausted: bool,
 }
 
@@ -81,16 +81,32 @@ struct Tail {
     segments: VecDeque<Arc<Segment>>,
     /// The place of `segments[0]`, counted from the log's beginning.
     first: u64,
+    /// Entries in `segments`.
     entries: usize,
     last_seq: Seq,
-    /// Messages up to this number are not in memory.
-    lost: Seq,
+    /// Messages up to this number are in no segment.
+    cut: Seq,
+    /// The newest messages, for those who come late.
+    messages: VecDeque<Message>,
+    /// Bytes in `messages`.
+    weight: usize,
+    /// Messages up to this number are not in `messages`.
+    forgotten: Seq,
 }
 
 impl Log {
     /// A log whose last stored message is `last_seq`, with nothing of it in memory.
     pub fn new(epoch: u64, last_seq: Seq, total: Arc<AtomicUsize>) -> Self {
-        let tail = Tail { segments: VecDeque::new(), first: 0, entries: 0, last_seq, lost: last_seq };
+        let tail = Tail {
+            segments: VecDeque::new(),
+            first: 0,
+            entries: 0,
+            last_seq,
+            cut: last_seq,
+            messages: VecDeque::new(),
+            weight: 0,
+            forgotten: last_seq,
+        };
         Self {
             epoch,
             end: AtomicU64::new(0),
@@ -101,9 +117,14 @@ impl Log {
 
     /// Appends a batch as one segment. Only the sequencer does, so that there is one order.
     pub fn append(&self, entries: Vec<Entry>) {
-        let mut tail = self.tail.write().unwrap_or_else(PoisonError::into_inner);
+        let mut tail = self.tail_mut();
         let segment = Segment::new(entries, tail.last_seq, self.meter.clone());
         tail.last_seq = segment.last_seq();
+        for message in segment.messages() {
+            tail.weight += weight(message);
+            self.meter.add(weight(message));
+            tail.messages.push_back(message.clone());
+        }
         tail.entries += segment.len();
         tail.segments.push_back(Arc::new(segment));
         self.end.fetch_add(1, Ordering::Release);
@@ -112,17 +133,24 @@ impl Log {
         drop(dropped); // Freed outside the lock.
     }
 
+    /// Half of the bytes are for messages, half for segments.
     fn trim(&self, tail: &mut Tail) -> Vec<Arc<Segment>> {
         let crowded = self.meter.total.load(Ordering::Relaxed) > TAILS_BYTES;
-        let bytes_max = if crowded { TAIL_BYTES_MIN } else { TAIL_BYTES };
+        let bytes_max = if crowded { TAIL_BYTES_MIN } else { TAIL_BYTES } / 2;
+        while tail.messages.len() > 1 && (tail.weight > bytes_max || tail.messages.len() > TAIL_ENTRIES) {
+            let Some(message) = tail.messages.pop_front() else { break };
+            tail.weight -= weight(&message);
+            self.meter.remove(weight(&message));
+            tail.forgotten = message.seq;
+        }
+        let mut bytes = self.bytes().saturating_sub(tail.weight);
         let mut dropped = Vec::new();
-        let mut own = self.meter.own.load(Ordering::Relaxed);
-        while (own > bytes_max || tail.entries > TAIL_ENTRIES) && tail.segments.len() > 1 {
+        while tail.segments.len() > 1 && (bytes > bytes_max || tail.entries > TAIL_ENTRIES) {
             let Some(segment) = tail.segments.pop_front() else { break };
             tail.first += 1;
             tail.entries -= segment.len();
-            tail.lost = segment.last_seq();
-            own = own.saturating_sub(segment.weight());
+            tail.cut = segment.last_seq();
+            bytes = bytes.saturating_sub(segment.weight());
             dropped.push(segment);
         }
         dropped
@@ -130,23 +158,21 @@ impl Log {
 
     /// A cursor behind the newest entry.
     pub fn end(&self) -> Cursor {
-        let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
+        let tail = self.tail();
         Cursor { next: tail.first + tail.segments.len() as u64, seen: tail.last_seq }
     }
 
     /// A cursor behind `position`; `None` if the position is of another epoch, or from the future:
     /// what its owner has seen is not known.
     pub fn cursor(&self, position: Position) -> Option<Cursor> {
-        let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
-        let known = position.epoch == self.epoch && position.seq <= tail.last_seq;
-        // The place in memory, if it is there, is found with the first read.
+        let known = position.epoch == self.epoch && position.seq <= self.last_seq();
+        // The place among the segments, if it is there, is found with the first read.
         known.then_some(Cursor { next: BEHIND, seen: position.seq })
     }
 
-    /// A cursor before the first entry in memory.
+    /// A cursor before the first message in memory.
     pub fn start(&self) -> Cursor {
-        let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
-        Cursor { next: tail.first, seen: tail.lost }
+        Cursor { next: BEHIND, seen: self.tail().forgotten }
     }
 
     /// Whether there is something behind `cursor`.
@@ -155,15 +181,15 @@ impl Log {
     }
 
     /// Reads one segment and moves `cursor` behind it. A cursor that has fallen behind stays where
-    /// it is until [`Cursor::advance`] or [`Log::start`] brings it back into memory.
+    /// it is until it is moved with [`Cursor::advance`].
     pub fn read(&self, cursor: &mut Cursor) -> Read {
         if !self.has_news(cursor) {
             return Read::CaughtUp;
         }
-        let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
+        let tail = self.tail();
         if cursor.next == BEHIND || cursor.next < tail.first {
-            if cursor.seen < tail.lost {
-                return Read::Behind { after: cursor.seen, before: tail.lost + 1 };
+            if cursor.seen < tail.cut {
+                return Read::Behind { after: cursor.seen };
             }
             let read = tail.segments.partition_point(|segment| segment.last_seq() <= cursor.seen);
             cursor.next = tail.first + read as u64;
@@ -179,30 +205,24 @@ impl Log {
 
     /// What memory holds of `range`, at most `limit` messages.
     pub fn recent(&self, range: HistoryRange, limit: usize) -> Recent {
-        let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
-        let segments = tail.segments.iter();
-        let messages = |segment: &'_ Arc<Segment>| segment.messages().cloned().collect::<Vec<Message>>();
-        let mut recent = Recent::default();
-        match range {
+        let tail = self.tail();
+        let behind = |seq| tail.messages.partition_point(|message| message.seq <= seq);
+        let (start, end, more, exhausted) = match range {
             HistoryRange::After(seq) => {
-                let mut wanted = segments.filter(|segment| segment.last_seq() > seq).flat_map(messages);
-                recent.messages = wanted.by_ref().filter(|message| message.seq > seq).take(limit).collect();
-                recent.more = wanted.next().is_some();
-                recent.exhausted = seq < tail.lost;
+                let start = behind(seq);
+                let end = tail.messages.len().min(start + limit);
+                (start, end, end < tail.messages.len(), seq < tail.forgotten)
             }
             HistoryRange::Latest | HistoryRange::Before(_) => {
-                let before = if let HistoryRange::Before(seq) = range { seq } else { Seq::MAX };
-                let mut wanted = segments
-                    .rev()
-                    .flat_map(|segment| messages(segment).into_iter().rev())
-                    .filter(|message| message.seq < before);
-                recent.messages = wanted.by_ref().take(limit).collect();
-                recent.more = wanted.next().is_some();
-                recent.exhausted = !recent.more && tail.lost > 0;
-                recent.messages.reverse();
+                let end = match range {
+                    HistoryRange::Before(seq) => behind(seq.saturating_sub(1)),
+                    _ => tail.messages.len(),
+                };
+                let start = end.saturating_sub(limit);
+                (start, end, start > 0, start == 0 && tail.forgotten > 0)
             }
-        }
-        recent
+        };
+        Recent { messages: tail.messages.range(start..end).cloned().collect(), more, exhausted }
     }
 
     /// The life of this log.
@@ -212,17 +232,42 @@ impl Log {
 
     /// The number of the newest message; 0 if there has been none.
     pub fn last_seq(&self) -> Seq {
-        self.tail.read().unwrap_or_else(PoisonError::into_inner).last_seq
+        self.tail().last_seq
+    }
+
+    /// When the newest message in memory was taken, in milliseconds since 1970.
+    pub fn last_at(&self) -> Option<u64> {
+        self.tail().messages.back().map(|message| message.at)
     }
 
     /// Bytes in memory, encodings included.
     pub fn bytes(&self) -> usize {
         self.meter.own.load(Ordering::Relaxed)
     }
+
+    fn tail(&self) -> RwLockReadGuard<'_, Tail> {
+        self.tail.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tail_mut(&self) -> RwLockWriteGuard<'_, Tail> {
+        self.tail.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let weight = self.tail().weight;
+        self.meter.remove(weight);
+    }
 }
 
 /// The `next` of a cursor of which only the last message seen is known.
 const BEHIND: u64 = u64::MAX;
+
+/// Bytes of a remembered message. Its text is shared with the segment, while that lasts.
+fn weight(message: &Message) -> usize {
+    size_of::<Message>() + message.text.as_str().len()
+}
 
 /// Counts the bytes of one log's segments, and of all logs'.
 #[derive(Debug)]
@@ -309,15 +354,16 @@ mod tests {
             log.append(entries(seq..=seq, &text));
             assert!(log.bytes() <= TAIL_BYTES + 10_000, "{}", log.bytes());
         }
-        let Read::Behind { after: 0, before } = log.read(&mut cursor) else { panic!("not behind") };
-        assert!(before > 1_000);
-        cursor.advance(before - 1);
-        assert_eq!(read(&log, &mut cursor), (before..=5_000).collect::<Vec<_>>());
+        assert!(matches!(log.read(&mut cursor), Read::Behind { after: 0 }));
+        let recent = log.recent(HistoryRange::After(0), 10_000);
+        let first = recent.messages[0].seq;
+        assert!(recent.exhausted && first > 500 && first < 5_000, "{first}");
+        cursor.advance(4_990);
+        assert_eq!(read(&log, &mut cursor), (4_991..=5_000).collect::<Vec<_>>());
         for seq in 0..TAIL_ENTRIES as u64 + 1_000 {
             log.append(entries(5_001 + seq..=5_001 + seq, "x"));
         }
-        let held: usize = log.tail.read().unwrap().entries;
-        assert_eq!(held, TAIL_ENTRIES);
+        assert!(log.tail().entries <= TAIL_ENTRIES && log.tail().messages.len() <= TAIL_ENTRIES);
         assert_eq!(total.load(Ordering::Relaxed), log.bytes());
         drop(log);
         assert_eq!(total.load(Ordering::Relaxed), 0, "what is dropped is not counted");
@@ -332,5 +378,20 @@ mod tests {
         }
         assert!(log.bytes() <= TAIL_BYTES_MIN, "{}", log.bytes());
         assert!(!log.recent(HistoryRange::Latest, 10).messages.is_empty());
+    }
+
+    #[test]
+    fn news_about_people_push_out_no_message() {
+        let log = log();
+        log.append(entries(1..=3, "precious"));
+        let (from, to) = (Nick::parse("alice").unwrap(), Nick::parse("bob").unwrap());
+        let rename = crosstalk_protocol::Rename { room: RoomName::lobby(), from, to };
+        for number in 1..=TAIL_ENTRIES as u64 * 2 {
+            let body = Body::Renamed { number, rename: rename.clone(), on_lines: true };
+            log.append(vec![Entry { body, unseen_by: None }]);
+        }
+        let recent = log.recent(HistoryRange::Latest, 10);
+        assert_eq!(recent.messages.iter().map(|message| message.seq).collect::<Vec<_>>(), [1, 2, 3]);
+        assert!(!recent.exhausted && !recent.more);
     }
 }

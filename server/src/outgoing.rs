@@ -16,6 +16,8 @@ pub struct Outgoing {
     /// The open end, to which private replies are appended.
     replies: Vec<u8>,
     len: usize,
+    /// Private bytes since the last time that nothing waited.
+    replied: usize,
 }
 
 impl Outgoing {
@@ -28,7 +30,9 @@ impl Outgoing {
 
     /// Appends private bytes with `encode`.
     pub fn reply(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.replies.len();
         encode(&mut self.replies);
+        self.replied += self.replies.len() - before;
     }
 
     /// Removes a line feed at the very end.
@@ -55,6 +59,17 @@ impl Outgoing {
         self.len + self.replies.len()
     }
 
+    /// Private bytes that may still wait. What a room has to say does not count: a peer with much to
+    /// read can still speak.
+    pub fn replies_len(&self) -> usize {
+        self.replied
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     /// Writes what the socket takes at once. `true` if that was everything.
     ///
     /// # Errors
@@ -77,6 +92,7 @@ impl Outgoing {
             }
         }
         self.chunks = VecDeque::new();
+        self.replied = 0;
         Ok(true)
     }
 

@@ -100,11 +100,16 @@ impl Peer {
         lock(&self.profile).hidden = hidden;
     }
 
-    /// Leaves mail and rings. The mailbox is bounded by what the peer has asked for: an answer a
-    /// request in flight, and a direct conversation a room it may be in.
+    /// Leaves mail and rings. A session takes no requests while its mailbox is full, so that it holds
+    /// a bounded number of answers, and a direct conversation for each other peer at most.
     pub fn post(&self, mail: Mail) {
         lock(&self.mail).push(mail);
         self.ring();
+    }
+
+    /// How much mail waits.
+    pub fn mail_len(&self) -> usize {
+        lock(&self.mail).len()
     }
 
     /// Empties the mailbox.

@@ -151,10 +151,14 @@ impl Room {
     /// Replaces a name on the list. Returns the number of that news, if the others have to be told.
     pub fn rename(&self, from: &Nick, to: &Nick) -> Option<u64> {
         let mut members = lock(&self.members);
-        if self.pair.is_some() || !members.visible.remove(from) {
-            return None;
+        if self.pair.is_none() {
+            if !members.visible.remove(from) {
+                return None;
+            }
+            members.visible.insert(to.clone());
         }
-        members.visible.insert(to.clone());
+        // The name is somebody's again: that its last bearer has gone would be taken for this one.
+        members.gathered.left.remove(to);
         // Who has not been announced yet will be, under the new name.
         if members.gathered.joined.remove(from).is_some() {
             members.gathered.joined.insert(to.clone(), None);
@@ -182,6 +186,11 @@ impl Room {
     /// Whether nobody is here and nothing was ever said: nothing is lost with such a room.
     pub fn is_unused(&self) -> bool {
         !self.used.load(Ordering::Acquire) && self.log.last_seq() == 0 && lock(&self.members).peers.is_empty()
+    }
+
+    /// Whether nobody is here.
+    pub fn is_empty(&self) -> bool {
+        lock(&self.members).peers.is_empty()
     }
 
     /// Notes that a message is on its way into the log.

@@ -65,7 +65,7 @@ impl Server {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
-        if let Some(path) = &config.data {
+        if let (Some(path), false) = (&config.data, config.ephemeral) {
             check_data(path).map_err(|reason| StartError::Data { path: path.clone(), reason })?;
         }
         if let Some(path) = &config.web_dir

@@ -4,20 +4,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crosstalk_protocol::limits::{FRAME_MAX, PAGE_MAX, TEXT_MAX};
+use crosstalk_protocol::limits::{FRAME_MAX, TEXT_MAX};
 use crosstalk_protocol::line::render::Notice;
 use crosstalk_protocol::{
-    Command, DisconnectCode, EntryRoom, ErrorCode, ErrorReply, Event, HistoryRange, Limits, Message, Nick,
-    Page, Position, Request, RequestId, RoomName, RoomSummary, Seq, Target, Text,
+    Command, DisconnectCode, EntryRoom, ErrorCode, ErrorReply, Event, Limits, Nick, Page, Position, Request,
+    RequestId, RoomName, RoomSummary, Target, Text,
 };
 use tokio::time::Instant;
 
-use crate::hub::{Direct, Hub, Membership, no_such_user};
+use crate::hub::{Direct, Hub, Membership, Missed, no_such_user};
 use crate::limits::{BURST_FACTOR, IN_FLIGHT_MAX, ROOMS_PER_CONNECTION};
 use crate::log::Read;
 use crate::peer::{Mail, Peer, PeerId};
 use crate::rate::{RateLimiter, Verdict};
-use crate::room::{Names, Room};
+use crate::room::{Names, Room, names};
 use crate::segment::{Encoding, Reader, encode_messages};
 use crate::sequencer::{Content, Draft};
 
@@ -115,8 +115,9 @@ impl Session {
             }
             Command::Create { room } => {
                 self.check_room_limit()?;
-                self.hub.create(&room)?;
-                let entered = self.enter(EntryRoom { room, position: None })?;
+                let membership = self.hub.create(self.peer()?, &room)?;
+                let entered = membership.entered();
+                self.rooms.push(membership);
                 Event::Joined { id, created: true, entered }
             }
             Command::Join(entry) => Event::Joined { id, created: false, entered: self.enter(entry)? },
@@ -124,7 +125,9 @@ impl Session {
             Command::Rooms(page) => self.list_rooms(id, &page)?,
             Command::Members { room, page } => self.list_members(id, room.as_ref(), &page)?,
             Command::Nick { nick } => {
-                self.hub.rename(self.peer()?, &nick, &self.rooms)?;
+                let peer = self.peer()?;
+                tracing::info!(from = %peer.nick(), to = %nick, "renamed");
+                self.hub.rename(peer, &nick, &self.rooms)?;
                 Event::Nick { id, nick }
             }
             Command::Hide => self.set_hidden(id, true)?,
@@ -132,7 +135,7 @@ impl Session {
             Command::History { of, range, limit } => {
                 let room = match of {
                     Target::Room(name) => self.membership(&name)?.room.clone(),
-                    Target::User(nick) => self.direct(&nick)?.0,
+                    Target::User(nick) => self.hub.existing_direct(self.peer()?, &nick)?,
                 };
                 Event::History { id, history: self.hub.history(&room, range, limit).await? }
             }
@@ -159,7 +162,10 @@ impl Session {
             if self.is_member(&room) {
                 continue;
             }
-            let notice = room.is_lobby().then(|| Notice::Online(nick.clone()));
+            let notice = |room: &RoomName| match room.is_lobby() {
+                true => Notice::Online(nick.clone()),
+                false => Notice::Joined { nick: nick.clone(), room: room.clone() },
+            };
             match self.hub.enter(&peer, &room, position, notice) {
                 Ok(membership) => self.note(membership, position),
                 Err(error) => self.asides.push(Event::Error { id: None, error }),
@@ -255,8 +261,8 @@ impl Session {
         }
         self.check_room_limit()?;
         let peer = self.peer()?;
-        let notice = Notice::Joined { nick: peer.nick(), room: room.clone() };
-        let membership = self.hub.enter(peer, &room, position, Some(notice))?;
+        let notice = |room: &RoomName| Notice::Joined { nick: peer.nick(), room: room.clone() };
+        let membership = self.hub.enter(peer, &room, position, notice)?;
         let entered = membership.entered();
         self.note(membership, position);
         Ok(entered)
@@ -283,9 +289,8 @@ impl Session {
     }
 
     fn leave(&mut self, name: &RoomName) -> Result<RoomName, ErrorReply> {
-        self.membership(name)?;
-        let at = self.rooms.iter().position(|membership| membership.room.name == *name).unwrap_or_default();
-        let membership = self.rooms.remove(at);
+        let at = self.rooms.iter().position(|membership| membership.room.name == *name);
+        let membership = self.rooms.remove(at.ok_or_else(|| self.not_a_member(name))?);
         let peer = self.peer()?;
         let notice = Notice::Left { nick: peer.nick(), room: membership.room.name.clone() };
         self.hub.leave(peer, &membership, Some(notice));
@@ -312,10 +317,19 @@ impl Session {
         let after = page.after.as_deref().map(Nick::parse).transpose().map_err(ErrorReply::bad_nick)?;
         let list = match room {
             None => self.hub.names(after.as_ref(), page.limit),
-            Some(room) => self.membership(room)?.room.names(after.as_ref(), page.limit),
+            Some(room) => match self.membership(room)? {
+                Membership { with: Some(with), .. } => {
+                    let both = [self.peer()?.nick(), with.nick()].into();
+                    names(&both, after.as_ref(), page.limit)
+                }
+                Membership { room, .. } => room.names(after.as_ref(), page.limit),
+            },
         };
         let Names { rows: members, before, more, count } = list;
-        Ok(Event::Members { id, room: room.cloned(), members, before, count, more })
+        let room = room
+            .map(|name| self.membership(name).map(|membership| membership.room.name.clone()))
+            .transpose()?;
+        Ok(Event::Members { id, room, members, before, count, more })
     }
 
     fn set_hidden(&self, id: Option<RequestId>, hidden: bool) -> Result<Event, ErrorReply> {
@@ -391,16 +405,15 @@ impl Session {
                         tell(Told::Run(bytes));
                     })
                 }
-                Read::Behind { after, before } => match page(&self.hub, room, after, before).await {
-                    Ok(messages) if !messages.is_empty() => {
+                Read::Behind { after } => match self.hub.missed(room, after).await {
+                    Ok(Missed::Messages(messages)) => {
                         cursor.advance(messages.last().map_or(after, |last| last.seq));
                         let bytes = encode_messages(&messages, encoding);
                         left = left.saturating_sub(bytes.len());
                         tell(Told::Run(bytes));
                     }
-                    // Nobody can know whether a message was lost that nobody has.
-                    Ok(_) => {
-                        *cursor = room.log.start();
+                    Ok(Missed::Lost { before }) => {
+                        cursor.advance(before - 1);
                         let epoch = room.log.epoch();
                         tell(Told::Event(Event::Gap { room: room.name.clone(), epoch, after, before }));
                     }
@@ -430,7 +443,9 @@ impl Session {
 
     /// Whether another request can be handled now: not while too many messages are on their way.
     pub fn is_ready(&self) -> bool {
-        self.in_flight() < IN_FLIGHT_MAX
+        self.peer
+            .as_ref()
+            .is_none_or(|peer| peer.in_flight() < IN_FLIGHT_MAX && peer.mail_len() < IN_FLIGHT_MAX)
     }
 
     /// Messages on their way into a log.
@@ -469,8 +484,11 @@ impl Session {
                 self.rooms.push(Membership { room, cursor, known: 0, with: Some(with) });
             }
         }
+        // Whoever is in the lobby has it from there; once is enough.
+        let told_in_lobby = self.rooms.iter().any(|membership| membership.room.name.is_lobby());
         for membership in self.rooms.drain(..) {
-            let notice = membership.room.name.is_lobby().then(|| Notice::Offline { nick: peer.nick(), quit });
+            let tells = membership.room.name.is_lobby() || !told_in_lobby;
+            let notice = tells.then(|| Notice::Offline { nick: peer.nick(), quit });
             self.hub.leave(&peer, &membership, notice);
         }
         self.hub.goodbye(&peer);
@@ -481,17 +499,23 @@ impl Session {
     }
 
     fn membership(&self, name: &RoomName) -> Result<&Membership, ErrorReply> {
-        self.rooms.iter().find(|membership| membership.room.name == *name).ok_or_else(|| {
-            let exists = !name.is_direct() && self.hub.has_room(name);
-            if exists || name.is_direct() {
-                ErrorReply::new(
-                    ErrorCode::NotAMember,
-                    format!("You are not in the room {name}; join it first."),
-                )
-            } else {
-                crate::hub::no_such_room(name)
-            }
-        })
+        self.rooms
+            .iter()
+            .find(|membership| membership.room.name == *name)
+            .ok_or_else(|| self.not_a_member(name))
+    }
+
+    fn not_a_member(&self, name: &RoomName) -> ErrorReply {
+        if name.is_direct() {
+            ErrorReply::new(
+                ErrorCode::NotAMember,
+                "You are not in that direct conversation; write to the person.",
+            )
+        } else if self.hub.has_room(name) {
+            ErrorReply::new(ErrorCode::NotAMember, format!("You are not in the room {name}; join it first."))
+        } else {
+            crate::hub::no_such_room(name)
+        }
     }
 }
 
@@ -499,16 +523,4 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.end(false);
     }
-}
-
-/// One page of what a cursor has missed.
-async fn page(
-    hub: &Hub,
-    room: &Room,
-    after: Seq,
-    before: Seq,
-) -> Result<Vec<Message>, crate::store::StoreError> {
-    let mut messages = hub.store().read(&room.name, HistoryRange::After(after), PAGE_MAX).await?;
-    messages.retain(|message| message.seq < before);
-    Ok(messages)
 }

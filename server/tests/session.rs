@@ -85,9 +85,18 @@ impl Client {
     }
 
     async fn say(&mut self, text: &str) {
+        self.send(text).await;
+        self.settle().await;
+    }
+
+    async fn send(&mut self, text: &str) {
         let to = Target::Room(RoomName::lobby());
         let text = Text::clean(text).unwrap();
         assert_eq!(self.ask(Command::Send { to, text, action: false }).await, Ok(None));
+    }
+
+    /// Waits until everything that was sent is in the log.
+    async fn settle(&mut self) {
         while self.session.in_flight() > 0 {
             self.session.rung().await;
         }
@@ -145,9 +154,13 @@ async fn fall_behind(store: Arc<dyn Store>) -> (Arc<Hub>, Client) {
     let hub = hub(store);
     let mut alice = Client::enter(&hub, "alice", None).await;
     for number in 0..TAIL_ENTRIES + 10 {
-        alice.say(&number.to_string()).await;
-        alice.read().await;
+        alice.send(&number.to_string()).await;
+        if !alice.session.is_ready() {
+            alice.settle().await;
+            alice.read().await;
+        }
     }
+    alice.settle().await;
     let position = Some(Position { epoch: EPOCH, seq: 1 });
     let bob = Client::enter(&hub, "bob", Some(vec![EntryRoom { room: RoomName::lobby(), position }])).await;
     (hub, bob)
@@ -246,9 +259,7 @@ async fn a_direct_conversation_is_a_room_of_two() {
     let to = Target::User(Nick::parse("bob").unwrap());
     let text = Text::clean("psst").unwrap();
     assert_eq!(alice.ask(Command::Send { to, text: text.clone(), action: false }).await, Ok(None));
-    while alice.session.in_flight() > 0 {
-        alice.session.rung().await;
-    }
+    alice.settle().await;
     let events = bob.read().await;
     let [Event::Joined { entered, .. }, Event::Message(message)] = &events[..] else { panic!("{events:?}") };
     assert_eq!(entered.with, Nick::parse("alice").ok());
@@ -279,9 +290,7 @@ async fn who_has_left_a_direct_conversation_is_found_in_another() {
     bob.read().await;
     let to = Target::Room(RoomName::direct(1));
     assert_eq!(bob.ask(Command::Send { to, text, action: false }).await, Ok(None));
-    while bob.session.in_flight() > 0 {
-        bob.session.rung().await;
-    }
+    bob.settle().await;
     assert_eq!(texts(&alice.read().await), ["hello"]);
 }
 

@@ -43,7 +43,11 @@ impl AllowedOrigins {
     /// No origin is a program, which could say what it likes. A page's has to be the host that it
     /// was loaded from, under whichever scheme: a proxy may speak TLS for this server.
     fn allow(&self, headers: &HeaderMap) -> bool {
-        let Some(origin) = headers.get(header::ORIGIN) else { return true };
+        let mut origins = headers.get_all(header::ORIGIN).into_iter();
+        let Some(origin) = origins.next() else { return true };
+        if origins.next().is_some() {
+            return false;
+        }
         let Some(origin) = origin.to_str().ok().and_then(Origin::parse) else { return false };
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let own = host.and_then(|host| Origin::parse(&format!("{}://{host}", origin.scheme)));
@@ -62,7 +66,8 @@ impl FromStr for Origin {
 impl Origin {
     fn parse(input: &str) -> Option<Self> {
         let uri: Uri = input.trim_end_matches('/').parse().ok()?;
-        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+        let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+        if has_user || !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return None;
         }
         let scheme = uri.scheme_str()?.to_ascii_lowercase();
@@ -159,9 +164,14 @@ mod tests {
         assert!(allowed(Some("https://a.example"), "a.example"));
         assert!(allowed(Some("https://chat.example.org"), "10.0.0.1:8080"));
         assert!(allowed(Some("http://[::1]:8080"), "[::1]:8080"));
-        for origin in
-            ["http://localhost:8081", "http://evil.example", "null", "http://localhost:8080.evil.example", ""]
-        {
+        for origin in [
+            "http://localhost:8081",
+            "http://evil.example",
+            "null",
+            "http://localhost:8080.evil.example",
+            "http://evil@localhost:8080",
+            "",
+        ] {
             assert!(!allowed(Some(origin), "localhost:8080"), "{origin}");
         }
         assert!(!allowed(Some("http://chat.example.org"), "10.0.0.1:8080"));

@@ -44,12 +44,14 @@ pub struct JsonDoor<F> {
     framing: F,
     session: Session,
     hello_by: Instant,
+    /// Whether the peer has said goodbye: it goes when what it has sent is in the log.
+    leaving: bool,
 }
 
 impl<F: Framing> JsonDoor<F> {
     /// A peer that has said nothing yet.
     pub fn new(framing: F, session: Session) -> Self {
-        Self { framing, session, hello_by: Instant::now() + HELLO_TIME }
+        Self { framing, session, hello_by: Instant::now() + HELLO_TIME, leaving: false }
     }
 
     async fn request(
@@ -71,6 +73,10 @@ impl<F: Framing> JsonDoor<F> {
             Ok(Reply::Event(event)) => Ok(Some(event)),
             Ok(Reply::None) => Ok(None),
             Err(Refusal::Error(error)) => Ok(Some(Event::Error { id, error })),
+            Err(Refusal::Disconnect(DisconnectCode::Bye)) => {
+                self.leaving = true;
+                Ok(None)
+            }
             Err(Refusal::Disconnect(code)) => Err(code),
         }
     }
@@ -90,6 +96,9 @@ impl<F: Framing> Door for JsonDoor<F> {
     async fn handle(&mut self, out: &mut Outgoing) -> Result<bool, DisconnectCode> {
         if !self.session.is_ready() {
             return Ok(false);
+        }
+        if self.leaving {
+            return if self.session.in_flight() > 0 { Ok(false) } else { Err(DisconnectCode::Bye) };
         }
         let Some(object) = self.framing.next(out)? else { return Ok(false) };
         let was_welcome = self.session.is_welcome();

@@ -38,6 +38,8 @@ pub struct LineDoor {
     room: Option<RoomName>,
     /// Whether `Message broadcasted!` is owed: lines are answered in their order.
     owes_receipt: bool,
+    /// Whether the peer has said goodbye: it goes when what it has sent is in the log.
+    leaving: bool,
     /// Whether messages have come without line endings.
     unframed: bool,
     /// For an unframed peer: replies that each want a send of their own, and when the next may go.
@@ -57,6 +59,7 @@ impl LineDoor {
             prompt: None,
             room: None,
             owes_receipt: false,
+            leaving: false,
             unframed: false,
             held: VecDeque::new(),
             hold_until: None,
@@ -217,6 +220,7 @@ impl LineDoor {
     async fn join(&mut self, room: RoomName, out: &mut Outgoing) -> Result<(), Refusal> {
         let result = self.ask(Command::Join(EntryRoom { room: room.clone(), position: None })).await;
         let reply = match result {
+            Ok(Some(Event::Joined { entered, .. })) => format!("Joined room {} successfully!", entered.room),
             Ok(_) => format!("Joined room {room} successfully!"),
             Err(Refusal::Error(error)) if error.code == ErrorCode::AlreadyAMember => error.message,
             Err(Refusal::Error(error)) if error.code == ErrorCode::NoSuchRoom => {
@@ -236,7 +240,8 @@ impl LineDoor {
             None => self.current_room()?,
         };
         match self.ask(Command::Leave { room: room.clone() }).await {
-            Ok(_) => self.reply(format!("Left room {room}"), out),
+            Ok(Some(Event::Left { room, .. })) => self.reply(format!("Left room {room}"), out),
+            Ok(_) => {}
             Err(Refusal::Error(error))
                 if matches!(error.code, ErrorCode::NoSuchRoom | ErrorCode::NotAMember) =>
             {
@@ -369,6 +374,9 @@ impl Door for LineDoor {
         if !self.accepts_input() {
             return Ok(false);
         }
+        if self.leaving {
+            return if self.session.in_flight() > 0 { Ok(false) } else { Err(DisconnectCode::Bye) };
+        }
         let Some(line) = self.decoder.next_line() else { return Ok(false) };
         match self.line(line, out).await {
             Ok(()) => {}
@@ -376,6 +384,7 @@ impl Door for LineDoor {
                 self.owes_receipt = false;
                 self.reply(error_in_words(&error), out);
             }
+            Err(Refusal::Disconnect(DisconnectCode::Bye)) => self.leaving = true,
             Err(Refusal::Disconnect(code)) => return Err(code),
         }
         Ok(true)
@@ -423,7 +432,8 @@ impl Door for LineDoor {
     }
 
     fn is_busy(&self) -> bool {
-        self.session.in_flight() > 0 || !self.held.is_empty() || self.decoder.waiting().is_some()
+        let pausing = !self.held.is_empty() || self.hold_until.is_some();
+        self.session.in_flight() > 0 || pausing || self.decoder.waiting().is_some()
     }
 
     fn deadline(&self) -> Option<Instant> {
