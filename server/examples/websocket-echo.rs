@@ -87,17 +87,15 @@ async fn main() -> std::io::Result<()> {
     println!("{}", listener.local_addr()?);
     let shutdown = CancellationToken::new();
     let http = Arc::new(Http::new(HttpOptions {
-        // Where the conformance cases look for it.
-        websocket_path: "/",
         web_dir: None,
         allow_origins: Vec::new(),
         stopping: shutdown.clone(),
     }));
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, _) = listener.accept().await?;
         let (http, shutdown) = (http.clone(), shutdown.clone());
         tokio::spawn(async move {
-            if let Ok(Some((stream, first))) = http.serve(stream, peer, &shutdown).await {
+            if let Ok(Some((stream, first))) = http.serve(stream, &shutdown).await {
                 let door = Echo { decoder: Decoder::new(MESSAGE_MAX), close_code: None };
                 connection::run(stream, door, &first, &shutdown).await;
             }

@@ -54,7 +54,7 @@ pub struct Config {
     )]
     pub max_connections_per_ip: Limit<usize>,
 
-    /// A further origin whose pages may connect, such as https://chat.example.org; repeatable
+    /// A further origin whose pages may connect, such as `https://chat.example.org`; repeatable
     #[arg(long, env = "CROSSTALK_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<Origin>,
 

@@ -101,8 +101,8 @@ async fn serve<D: Door>(
     let mut armed_for = Instant::now() + FAR;
     let mut timer = pin!(sleep_until(armed_for));
     let mut stop_by: Option<Instant> = None;
-    // A peer that has closed takes nothing more, but what it had sent before is still to be read.
-    let mut deaf: Option<io::Error> = None;
+    // A peer that has closed takes nothing more. What it had sent before is still heard, for a while.
+    let mut deaf: Option<(io::Error, Instant)> = None;
     loop {
         // A connection ends after a turn in which there was nothing left to do. That is asked at its
         // beginning: what is under way may be done, and have left mail, at any moment after.
@@ -122,14 +122,18 @@ async fn serve<D: Door>(
             }
         }
         if out.is_empty()
-            && deaf.is_none()
             && let Err(code) = door.collect(out).await
         {
             return End::Disconnect(code);
         }
         let before = out.len();
-        worked |= before > 0;
-        if deaf.is_some() {
+        // What rooms have to say does not count: it may never end.
+        worked |= out.replies_len() > 0;
+        if let Some((error, until)) = deaf.take() {
+            if until <= Instant::now() {
+                return End::Failed(error);
+            }
+            deaf = Some((error, until));
             out.clear();
         }
         match out.write_to(stream) {
@@ -139,7 +143,7 @@ async fn serve<D: Door>(
             Err(error) => {
                 out.clear();
                 blocked_since = None;
-                deaf = Some(error);
+                deaf.get_or_insert_with(|| (error, Instant::now() + LINGER_TIME));
             }
         }
         if out.is_empty() {
@@ -147,14 +151,13 @@ async fn serve<D: Door>(
             let ending = hung_up || stopping;
             if ending && settled && drained && !worked {
                 return match deaf {
-                    Some(error) => End::Failed(error),
+                    Some((error, _)) => End::Failed(error),
                     None if stopping => End::Disconnect(DisconnectCode::Shutdown),
                     None => End::HungUp,
                 };
             }
             let unfinished = ending && !door.is_busy();
-            let has_news = deaf.is_none() && door.has_news();
-            if unfinished || has_news || (!drained && door.accepts_input()) {
+            if unfinished || door.has_news() || (!drained && door.accepts_input()) {
                 tokio::task::coop::consume_budget().await;
                 continue;
             }
@@ -166,7 +169,8 @@ async fn serve<D: Door>(
         if shutdown.is_cancelled() {
             stop_by.get_or_insert_with(|| Instant::now() + STOP_TIME);
         }
-        let deadline = [door.deadline(), write_deadline, stop_by].into_iter().flatten().min();
+        let deaf_until = deaf.as_ref().map(|(_, until)| *until);
+        let deadline = [door.deadline(), write_deadline, stop_by, deaf_until].into_iter().flatten().min();
         if let Some(deadline) = deadline
             && deadline < armed_for
         {

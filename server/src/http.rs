@@ -7,10 +7,8 @@
 mod page;
 mod upgrade;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -28,18 +26,13 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::compression::CompressionLayer;
 
-use crate::limits::{HTTP_CONNECTION_TIME, HTTP_HEAD_MAX, HTTP_HEAD_TIME};
+use crate::limits::{HTTP_CONNECTION_TIME, HTTP_HEAD_MAX, HTTP_HEAD_TIME, STOP_TIME};
 use upgrade::{AllowedOrigins, Slot};
 
 pub use upgrade::Origin;
 
-/// The path of the WebSocket.
-pub const WEBSOCKET_PATH: &str = "/ws";
-
 /// What the HTTP port depends on.
 pub struct HttpOptions {
-    /// The path of the WebSocket, nearly always [`WEBSOCKET_PATH`].
-    pub websocket_path: &'static str,
     /// Where the page is; `None` is the copy inside the program.
     pub web_dir: Option<PathBuf>,
     /// Origins that may connect besides the page's own, such as `https://chat.example.org`.
@@ -57,7 +50,7 @@ pub struct Http {
 impl Http {
     /// Puts the routes together.
     pub fn new(options: HttpOptions) -> Self {
-        let HttpOptions { websocket_path, web_dir, allow_origins, stopping } = options;
+        let HttpOptions { web_dir, allow_origins, stopping } = options;
         let origins = AllowedOrigins::new(allow_origins);
         let ready = move || async move {
             if stopping.is_cancelled() {
@@ -70,7 +63,7 @@ impl Http {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .layer(map_response(async |response| with_header(response, header::CACHE_CONTROL, "no-store")))
-            .merge(upgrade::route(websocket_path, origins))
+            .merge(upgrade::route(origins))
             .merge(page::route(web_dir))
             .layer(map_response(name_methods))
             .layer(CompressionLayer::new())
@@ -86,7 +79,6 @@ impl Http {
     pub async fn serve(
         &self,
         stream: TcpStream,
-        _peer: SocketAddr,
         shutdown: &CancellationToken,
     ) -> Result<Option<(TcpStream, Bytes)>, hyper::Error> {
         let slot = Slot::default();
@@ -115,7 +107,7 @@ impl Http {
             }
             last_request = true;
             connection.as_mut().graceful_shutdown();
-            end.as_mut().reset(Instant::now() + LAST_REQUEST_TIME);
+            end.as_mut().reset(Instant::now() + STOP_TIME);
         }
         let Some(upgrade) = slot.take() else { return Ok(None) };
         let upgraded = upgrade.await?;
@@ -124,9 +116,6 @@ impl Http {
         Ok(Some((parts.io.into_inner(), parts.read_buf)))
     }
 }
-
-/// How long the last request of a connection may take.
-const LAST_REQUEST_TIME: Duration = Duration::from_secs(5);
 
 /// What every answer says to browsers: run nothing that is not ours, and show us in no frame.
 const SECURITY_HEADERS: [(HeaderName, &str); 7] = [

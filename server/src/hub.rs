@@ -27,7 +27,8 @@ use crate::store::{Store, StoreError};
 
 /// The shared middle of the server.
 pub struct Hub {
-    epoch: u64,
+    /// The newest life of a log: a room that is made again begins another.
+    epoch: AtomicU64,
     store: Arc<dyn Store>,
     people: Mutex<People>,
     /// Direct conversations, by the two who are in them, the smaller id first.
@@ -110,11 +111,11 @@ impl Membership {
 }
 
 impl Hub {
-    /// A hub with an empty lobby, and the queue that the sequencer has to empty.
+    /// A hub with an empty lobby whose log has the given epoch, and the queue that the sequencer has to empty.
     pub fn new(epoch: u64, store: Arc<dyn Store>) -> (Self, mpsc::Receiver<Draft>) {
         let (queue, drafts) = mpsc::channel(QUEUE_MAX);
         let hub = Self {
-            epoch,
+            epoch: AtomicU64::new(epoch),
             store,
             people: Mutex::default(),
             directs: Mutex::default(),
@@ -126,7 +127,7 @@ impl Hub {
             next_peer: AtomicU64::new(1),
             next_direct: AtomicU64::new(1),
         };
-        let lobby = Room::new(RoomName::lobby(), hub.new_log());
+        let lobby = Room::new(RoomName::lobby(), Log::new(epoch, 0, hub.tails.clone()));
         hub.rooms_mut().insert(RoomName::lobby(), Arc::new(lobby));
         (hub, drafts)
     }
@@ -463,7 +464,8 @@ impl Hub {
     }
 
     fn new_log(&self) -> Log {
-        Log::new(self.epoch, 0, self.tails.clone())
+        let epoch = self.epoch.fetch_add(1, Ordering::Relaxed) + 1;
+        Log::new(epoch, 0, self.tails.clone())
     }
 
     fn rooms_mut(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<RoomName, Arc<Room>>> {

@@ -98,7 +98,7 @@ fn admit(stream: TcpStream, peer: SocketAddr, port: Port, context: &Arc<Context>
         Ok(permit) => {
             let span =
                 tracing::info_span!("connection", id, %peer, transport = field::Empty, nick = field::Empty);
-            let task = connected(stream, peer, port, context.clone(), permit).instrument(span);
+            let task = connected(stream, port, context.clone(), permit).instrument(span);
             context.tracker.spawn(task);
         }
         Err(code) => {
@@ -113,11 +113,11 @@ fn admit(stream: TcpStream, peer: SocketAddr, port: Port, context: &Arc<Context>
     }
 }
 
-async fn connected(stream: TcpStream, peer: SocketAddr, port: Port, context: Arc<Context>, permit: Permit) {
+async fn connected(stream: TcpStream, port: Port, context: Arc<Context>, permit: Permit) {
     tracing::debug!("accepted");
     let served = match prepare(&stream) {
         Ok(()) if port == Port::Tcp => serve_tcp(stream, &context).await,
-        Ok(()) => serve_http(stream, peer, &context).await,
+        Ok(()) => serve_http(stream, &context).await,
         Err(error) => Err(error),
     };
     drop(permit);
@@ -169,10 +169,12 @@ async fn serve_tcp(stream: TcpStream, context: &Context) -> io::Result<Option<En
     }))
 }
 
-async fn serve_http(stream: TcpStream, peer: SocketAddr, context: &Context) -> io::Result<Option<End>> {
-    Span::current().record("transport", "http");
-    match context.http.serve(stream, peer, &context.shutdown).await.map_err(io::Error::other)? {
-        None => Ok(None),
+async fn serve_http(stream: TcpStream, context: &Context) -> io::Result<Option<End>> {
+    match context.http.serve(stream, &context.shutdown).await.map_err(io::Error::other)? {
+        None => {
+            Span::current().record("transport", "http");
+            Ok(None)
+        }
         Some((stream, first)) => {
             Span::current().record("transport", "websocket");
             let door = JsonDoor::new(WebSocket::new(), Session::new(context.hub.clone(), context.rate));

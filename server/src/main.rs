@@ -48,7 +48,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     raise_descriptor_limit(config.max_connections);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let server = Server::start(config).await?;
+    let mut server = Server::start(config).await?;
     // Whoever started the server may have closed its output; that is no reason to stop.
     let _ = writeln!(
         std::io::stdout(),
@@ -59,6 +59,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = server.failed() => anyhow::bail!("a part of the server has failed; the log says which"),
     }
     tracing::info!("stopping");
     let cut_off = tokio::select! {

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
 use crate::config::Config;
-use crate::http::{Http, HttpOptions, WEBSOCKET_PATH};
+use crate::http::{Http, HttpOptions};
 use crate::hub::Hub;
 use crate::limits::DRAIN_TIME;
 use crate::listener::{self, Context};
@@ -89,7 +89,6 @@ impl Server {
         let context = Arc::new(Context {
             hub,
             http: Http::new(HttpOptions {
-                websocket_path: WEBSOCKET_PATH,
                 web_dir: config.web_dir.clone(),
                 allow_origins: config.allow_origin.clone(),
                 stopping: shutdown.clone(),
@@ -114,6 +113,14 @@ impl Server {
     /// Where browsers connect.
     pub fn http(&self) -> SocketAddr {
         self.http
+    }
+
+    /// Waits for a fault that the server cannot go on with: a task that everybody needs has ended.
+    pub async fn failed(&mut self) {
+        tokio::select! {
+            _ = &mut self.sequencer => {}
+            _ = &mut self.presence => {}
+        }
     }
 
     /// Stops accepting, tells every peer, and waits at most [`DRAIN_TIME`] for them to go. Returns

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use crosstalk_server::http::{Http, HttpOptions, WEBSOCKET_PATH};
+use crosstalk_server::http::{Http, HttpOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -27,16 +27,15 @@ impl Connection {
     async fn open() -> Self {
         let shutdown = CancellationToken::new();
         let http = Http::new(HttpOptions {
-            websocket_path: WEBSOCKET_PATH,
             web_dir: None,
             allow_origins: vec!["https://chat.example.org".parse().unwrap()],
             stopping: shutdown.clone(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, peer) = listener.accept().await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
         let token = shutdown.clone();
-        let served = tokio::spawn(async move { http.serve(stream, peer, &token).await.unwrap() });
+        let served = tokio::spawn(async move { http.serve(stream, &token).await.unwrap() });
         Self { client, served, shutdown }
     }
 

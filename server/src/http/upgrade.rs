@@ -81,8 +81,8 @@ impl Origin {
     }
 }
 
-pub(super) fn route(path: &str, origins: AllowedOrigins) -> Router {
-    Router::new().route(path, get(upgrade)).with_state(origins)
+pub(super) fn route(origins: AllowedOrigins) -> Router {
+    Router::new().route("/ws", get(upgrade)).with_state(origins)
 }
 
 async fn upgrade(State(origins): State<AllowedOrigins>, mut request: Request) -> Response {

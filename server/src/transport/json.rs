@@ -1,6 +1,6 @@
 //! The door for programs: JSON, one object a line over TCP or a text message over WebSocket.
 
-use crosstalk_protocol::{Disconnect, DisconnectCode, ErrorReply, Event, Request, json};
+use crosstalk_protocol::{Command, Disconnect, DisconnectCode, ErrorReply, Event, Request, json};
 use tokio::time::Instant;
 
 use crate::connection::Door;
@@ -64,7 +64,10 @@ impl<F: Framing> JsonDoor<F> {
         let id = match &decoded {
             Ok(Request { id, .. }) | Err((id, _)) => id.clone(),
         };
-        let result = match (self.session.admit(), decoded) {
+        // Who wants to go is not held back.
+        let quits = matches!(&decoded, Ok(Request { command: Command::Quit, .. }));
+        let admitted = if quits { Ok(()) } else { self.session.admit() };
+        let result = match (admitted, decoded) {
             (Err(refusal), _) => Err(refusal),
             (Ok(()), Err((_, error))) => Err(Refusal::Error(error)),
             (Ok(()), Ok(request)) => self.session.handle(request).await,
