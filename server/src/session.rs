@@ -1,25 +1,27 @@
 //! One person or program that is connected: commands in, events out. A session has no socket and
 //! no encoding in it; a door owns one and puts both around it.
 
+mod lists;
+mod memberships;
+mod reading;
+
 use std::sync::Arc;
 
-use bytes::Bytes;
 use crosstalk_protocol::limits::{FRAME_MAX, TEXT_MAX};
 use crosstalk_protocol::line::render::Notice;
 use crosstalk_protocol::{
-    Command, DisconnectCode, EntryRoom, ErrorCode, ErrorReply, Event, Limits, Nick, Page, Position, Request,
-    RequestId, RoomName, RoomSummary, Target, Text,
+    Command, DisconnectCode, EntryRoom, ErrorCode, ErrorReply, Event, Limits, Nick, Request, RequestId,
+    RoomName, Target, Text,
 };
 use tokio::time::Instant;
 
-use crate::hub::{Direct, Hub, Membership, Missed, no_such_user};
+use crate::hub::{Hub, Membership, no_such_user};
 use crate::limits::{BURST_FACTOR, IN_FLIGHT_MAX, ROOMS_PER_CONNECTION};
-use crate::log::Read;
-use crate::peer::{Mail, Peer, PeerId};
+use crate::peer::{Mail, Peer};
 use crate::rate::{RateLimiter, Verdict};
-use crate::room::{Names, Room, names};
-use crate::segment::{Encoding, Reader, encode_messages};
 use crate::sequencer::{Content, Draft};
+
+pub use reading::Told;
 
 /// What a request that was carried out leads to.
 #[derive(Debug)]
@@ -43,15 +45,6 @@ impl From<ErrorReply> for Refusal {
     fn from(error: ErrorReply) -> Self {
         Self::Error(error)
     }
-}
-
-/// What a peer is told without having asked.
-#[derive(Debug)]
-pub enum Told {
-    /// Entries of a room's log, encoded.
-    Run(Bytes),
-    /// A private word, still to be encoded.
-    Event(Event),
 }
 
 /// One connection's place in the hub.
@@ -229,109 +222,6 @@ impl Session {
             .submit(Draft { room, content: Content::Message { author, from, to, text, action, echo, id } })
     }
 
-    /// The direct conversation with `nick`, opened if need be.
-    fn direct(&mut self, nick: &Nick) -> Result<(Arc<Room>, Arc<Peer>), ErrorReply> {
-        let Direct { room, with, entered } = self.hub.direct(self.peer()?, nick)?;
-        if let Some(membership) = entered {
-            let event = self.open(membership);
-            self.asides.push(event);
-        }
-        Ok((room, with))
-    }
-
-    /// Notes a direct conversation. One that has ended makes room for it if there are too many.
-    fn open(&mut self, membership: Membership) -> Event {
-        let directs = self.rooms.iter().filter(|membership| membership.with.is_some()).count();
-        if directs >= ROOMS_PER_CONNECTION
-            && let Some(ended) = self.rooms.iter().position(|membership| membership.room.has_ended())
-        {
-            let ended = self.rooms.remove(ended);
-            self.asides.push(Event::Left { id: None, room: ended.room.name.clone() });
-        }
-        let entered = membership.entered();
-        self.rooms.push(membership);
-        Event::Joined { id: None, created: false, entered }
-    }
-
-    fn enter(&mut self, entry: EntryRoom) -> Result<crosstalk_protocol::Entered, ErrorReply> {
-        let EntryRoom { room, position } = entry;
-        if self.is_member(&room) {
-            let message = format!("You are already a member of this room {room}.");
-            return Err(ErrorReply::new(ErrorCode::AlreadyAMember, message));
-        }
-        self.check_room_limit()?;
-        let peer = self.peer()?;
-        let notice = |room: &RoomName| Notice::Joined { nick: peer.nick(), room: room.clone() };
-        let membership = self.hub.enter(peer, &room, position, notice)?;
-        let entered = membership.entered();
-        self.note(membership, position);
-        Ok(entered)
-    }
-
-    /// Notes a room that the peer wants to read behind `wanted`.
-    fn note(&mut self, membership: Membership, wanted: Option<Position>) {
-        let Membership { room, cursor, .. } = &membership;
-        if wanted.is_some_and(|wanted| wanted.seq != cursor.seen() || wanted.epoch != room.log.epoch()) {
-            // What the peer has seen was in another life of the log.
-            let (room, epoch) = (room.name.clone(), room.log.epoch());
-            self.asides.push(Event::Gap { room, epoch, after: 0, before: cursor.seen() + 1 });
-        }
-        self.rooms.push(membership);
-    }
-
-    fn check_room_limit(&self) -> Result<(), ErrorReply> {
-        if self.rooms.iter().filter(|membership| membership.with.is_none()).count() < ROOMS_PER_CONNECTION {
-            return Ok(());
-        }
-        let message =
-            format!("You are in {ROOMS_PER_CONNECTION} rooms, which is all you may be in; leave one first.");
-        Err(ErrorReply::new(ErrorCode::TooManyRooms, message))
-    }
-
-    fn leave(&mut self, name: &RoomName) -> Result<RoomName, ErrorReply> {
-        let at = self.rooms.iter().position(|membership| membership.room.name == *name);
-        let membership = self.rooms.remove(at.ok_or_else(|| self.not_a_member(name))?);
-        let peer = self.peer()?;
-        let notice = Notice::Left { nick: peer.nick(), room: membership.room.name.clone() };
-        self.hub.leave(peer, &membership, Some(notice));
-        Ok(membership.room.name.clone())
-    }
-
-    fn list_rooms(&self, id: Option<RequestId>, page: &Page) -> Result<Event, ErrorReply> {
-        let after = page.after.as_deref().map(RoomName::parse).transpose().map_err(ErrorReply::bad_room)?;
-        let list = self.hub.rooms(after.as_ref(), page.limit);
-        let summary = |room: Arc<Room>| RoomSummary {
-            room: room.name.clone(),
-            count: room.count(),
-            member: self.is_member(&room.name),
-        };
-        Ok(Event::Rooms { id, rooms: list.rows.into_iter().map(summary).collect(), more: list.more })
-    }
-
-    fn list_members(
-        &self,
-        id: Option<RequestId>,
-        room: Option<&RoomName>,
-        page: &Page,
-    ) -> Result<Event, ErrorReply> {
-        let after = page.after.as_deref().map(Nick::parse).transpose().map_err(ErrorReply::bad_nick)?;
-        let list = match room {
-            None => self.hub.names(after.as_ref(), page.limit),
-            Some(room) => match self.membership(room)? {
-                Membership { with: Some(with), .. } => {
-                    let both = [self.peer()?.nick(), with.nick()].into();
-                    names(&both, after.as_ref(), page.limit)
-                }
-                Membership { room, .. } => room.names(after.as_ref(), page.limit),
-            },
-        };
-        let Names { rows: members, before, more, count } = list;
-        let room = room
-            .map(|name| self.membership(name).map(|membership| membership.room.name.clone()))
-            .transpose()?;
-        Ok(Event::Members { id, room, members, before, count, more })
-    }
-
     fn set_hidden(&self, id: Option<RequestId>, hidden: bool) -> Result<Event, ErrorReply> {
         let peer = self.peer()?;
         if peer.is_hidden() != hidden {
@@ -342,103 +232,6 @@ impl Session {
             }
         }
         Ok(Event::Hidden { id, hidden })
-    }
-
-    /// Tells what is new: what followed from requests, mail, and at most about `budget` bytes of the
-    /// rooms' logs, from where the session has read to.
-    ///
-    /// # Errors
-    /// The end of the session, if the store fails: the peer comes back and goes on where it was.
-    pub async fn read(
-        &mut self,
-        encoding: Encoding,
-        budget: usize,
-        mut tell: impl FnMut(Told),
-    ) -> Result<(), DisconnectCode> {
-        self.asides.drain(..).for_each(|event| tell(Told::Event(event)));
-        let Some(peer) = self.peer.clone() else { return Ok(()) };
-        for mail in peer.take_mail() {
-            let event = self.open_mail(mail);
-            self.asides.drain(..).for_each(|event| tell(Told::Event(event)));
-            tell(Told::Event(event));
-        }
-        let mut left = budget;
-        let count = self.rooms.len();
-        for step in 0..count {
-            if left == 0 {
-                break;
-            }
-            let at = (self.turn + step) % count;
-            left = self.read_room(at, encoding, peer.id, left, &mut tell).await?;
-        }
-        self.turn = self.turn.wrapping_add(1) % count.max(1);
-        Ok(())
-    }
-
-    fn open_mail(&mut self, mail: Mail) -> Event {
-        match mail {
-            Mail::Stored { id, room, seq } => Event::Ack { id, room, seq },
-            Mail::Refused { id, error } => Event::Error { id, error },
-            Mail::Opened { room, cursor, with } => {
-                self.open(Membership { room, cursor, known: 0, with: Some(with) })
-            }
-        }
-    }
-
-    /// Reads on in one room. Returns what is left of the budget.
-    async fn read_room(
-        &mut self,
-        at: usize,
-        encoding: Encoding,
-        id: PeerId,
-        budget: usize,
-        tell: &mut impl FnMut(Told),
-    ) -> Result<usize, DisconnectCode> {
-        let Membership { room, cursor, known, .. } = &mut self.rooms[at];
-        let mut left = budget;
-        while left > 0 {
-            match room.log.read(cursor) {
-                Read::CaughtUp => break,
-                Read::Segment { segment, after } => {
-                    segment.bytes(encoding, Reader { id, after, known: *known }, |bytes| {
-                        left = left.saturating_sub(bytes.len());
-                        tell(Told::Run(bytes));
-                    })
-                }
-                Read::Behind { after } => match self.hub.missed(room, after).await {
-                    Ok(Missed::Messages(messages)) => {
-                        cursor.advance(messages.last().map_or(after, |last| last.seq));
-                        let bytes = encode_messages(&messages, encoding);
-                        left = left.saturating_sub(bytes.len());
-                        tell(Told::Run(bytes));
-                    }
-                    Ok(Missed::Lost { before }) => {
-                        cursor.advance(before - 1);
-                        let epoch = room.log.epoch();
-                        tell(Told::Event(Event::Gap { room: room.name.clone(), epoch, after, before }));
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, room = %room.name, "a cursor could not read the store");
-                        return Err(DisconnectCode::Internal);
-                    }
-                },
-            }
-        }
-        Ok(left)
-    }
-
-    /// Whether there is anything to tell.
-    pub fn has_news(&self) -> bool {
-        !self.asides.is_empty()
-            || self.rooms.iter().any(|membership| membership.room.log.has_news(&membership.cursor))
-    }
-
-    /// Waits until there may be something to tell; forever before hello.
-    pub async fn rung(&self) {
-        match &self.peer {
-            Some(peer) => peer.rung().await,
-            None => std::future::pending().await,
-        }
     }
 
     /// Whether another request can be handled now: not while too many messages are on their way.
@@ -463,19 +256,6 @@ impl Session {
         self.peer.is_some()
     }
 
-    /// The public rooms the session is in, in the order in which it has entered them.
-    pub fn room_names(&self) -> impl DoubleEndedIterator<Item = &RoomName> {
-        self.rooms
-            .iter()
-            .filter(|membership| membership.with.is_none())
-            .map(|membership| &membership.room.name)
-    }
-
-    /// Whether the session is in that room.
-    pub fn is_member(&self, name: &RoomName) -> bool {
-        self.rooms.iter().any(|membership| membership.room.name == *name)
-    }
-
     /// Leaves everything. `quit` says whether the peer said goodbye itself.
     pub fn end(&mut self, quit: bool) {
         let Some(peer) = self.peer.take() else { return };
@@ -496,26 +276,6 @@ impl Session {
 
     fn peer(&self) -> Result<&Arc<Peer>, ErrorReply> {
         self.peer.as_ref().ok_or_else(|| ErrorReply::new(ErrorCode::HelloFirst, "Say hello first."))
-    }
-
-    fn membership(&self, name: &RoomName) -> Result<&Membership, ErrorReply> {
-        self.rooms
-            .iter()
-            .find(|membership| membership.room.name == *name)
-            .ok_or_else(|| self.not_a_member(name))
-    }
-
-    fn not_a_member(&self, name: &RoomName) -> ErrorReply {
-        if name.is_direct() {
-            ErrorReply::new(
-                ErrorCode::NotAMember,
-                "You are not in that direct conversation; write to the person.",
-            )
-        } else if self.hub.has_room(name) {
-            ErrorReply::new(ErrorCode::NotAMember, format!("You are not in the room {name}; join it first."))
-        } else {
-            crate::hub::no_such_room(name)
-        }
     }
 }
 

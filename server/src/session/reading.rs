@@ -1,0 +1,119 @@
+//! What a session tells without having been asked: what followed from requests, mail, and the logs
+//! of its rooms from where it has read to. No room starves another, and nothing is skipped in silence.
+
+use bytes::Bytes;
+use crosstalk_protocol::{DisconnectCode, Event};
+
+use super::Session;
+use crate::hub::{Membership, Missed};
+use crate::log::Read;
+use crate::peer::{Mail, PeerId};
+use crate::segment::{Encoding, Reader, encode_messages};
+
+/// What a peer is told without having asked.
+#[derive(Debug)]
+pub enum Told {
+    /// Entries of a room's log, encoded.
+    Run(Bytes),
+    /// A private word, still to be encoded.
+    Event(Event),
+}
+
+impl Session {
+    /// Tells what is new: what followed from requests, mail, and at most about `budget` bytes of the
+    /// rooms' logs, from where the session has read to.
+    ///
+    /// # Errors
+    /// The end of the session, if the store fails: the peer comes back and goes on where it was.
+    pub async fn read(
+        &mut self,
+        encoding: Encoding,
+        budget: usize,
+        mut tell: impl FnMut(Told),
+    ) -> Result<(), DisconnectCode> {
+        self.asides.drain(..).for_each(|event| tell(Told::Event(event)));
+        let Some(peer) = self.peer.clone() else { return Ok(()) };
+        for mail in peer.take_mail() {
+            let event = self.open_mail(mail);
+            self.asides.drain(..).for_each(|event| tell(Told::Event(event)));
+            tell(Told::Event(event));
+        }
+        let mut left = budget;
+        let count = self.rooms.len();
+        for step in 0..count {
+            if left == 0 {
+                break;
+            }
+            let at = (self.turn + step) % count;
+            left = self.read_room(at, encoding, peer.id, left, &mut tell).await?;
+        }
+        self.turn = self.turn.wrapping_add(1) % count.max(1);
+        Ok(())
+    }
+
+    fn open_mail(&mut self, mail: Mail) -> Event {
+        match mail {
+            Mail::Stored { id, room, seq } => Event::Ack { id, room, seq },
+            Mail::Refused { id, error } => Event::Error { id, error },
+            Mail::Opened { room, cursor, with } => {
+                self.open(Membership { room, cursor, known: 0, with: Some(with) })
+            }
+        }
+    }
+
+    /// Reads on in one room. Returns what is left of the budget.
+    async fn read_room(
+        &mut self,
+        at: usize,
+        encoding: Encoding,
+        id: PeerId,
+        budget: usize,
+        tell: &mut impl FnMut(Told),
+    ) -> Result<usize, DisconnectCode> {
+        let Membership { room, cursor, known, .. } = &mut self.rooms[at];
+        let mut left = budget;
+        while left > 0 {
+            match room.log.read(cursor) {
+                Read::CaughtUp => break,
+                Read::Segment { segment, after } => {
+                    segment.bytes(encoding, Reader { id, after, known: *known }, |bytes| {
+                        left = left.saturating_sub(bytes.len());
+                        tell(Told::Run(bytes));
+                    })
+                }
+                Read::Behind { after } => match self.hub.missed(room, after).await {
+                    Ok(Missed::Messages(messages)) => {
+                        cursor.advance(messages.last().map_or(after, |last| last.seq));
+                        let bytes = encode_messages(&messages, encoding);
+                        left = left.saturating_sub(bytes.len());
+                        tell(Told::Run(bytes));
+                    }
+                    Ok(Missed::Lost { before }) => {
+                        cursor.advance(before - 1);
+                        let epoch = room.log.epoch();
+                        tell(Told::Event(Event::Gap { room: room.name.clone(), epoch, after, before }));
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, room = %room.name, "a cursor could not read the store");
+                        return Err(DisconnectCode::Internal);
+                    }
+                },
+            }
+        }
+        Ok(left)
+    }
+
+    /// Whether there is anything to tell.
+    pub fn has_news(&self) -> bool {
+        !self.asides.is_empty()
+            || self.rooms.iter().any(|membership| membership.room.log.has_news(&membership.cursor))
+    }
+
+    /// Waits until there may be something to tell; forever before hello.
+    pub async fn rung(&self) {
+        match &self.peer {
+            Some(peer) => peer.rung().await,
+            None => std::future::pending().await,
+        }
+    }
+}
