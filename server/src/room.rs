@@ -57,11 +57,11 @@ pub enum Announcement {
     Later,
 }
 
-/// Part of a sorted list.
+/// Part of a sorted list of names.
 #[derive(Debug)]
-pub struct Names<T> {
+pub struct Names {
     /// The rows.
-    pub rows: Vec<T>,
+    pub rows: Vec<Nick>,
     /// How many stand before the first.
     pub before: usize,
     /// Whether there are more behind the last.
@@ -174,7 +174,7 @@ impl Room {
     }
 
     /// Names in sight, in order, behind `after`.
-    pub fn names(&self, after: Option<&Nick>, limit: usize) -> Names<Nick> {
+    pub fn names(&self, after: Option<&Nick>, limit: usize) -> Names {
         names(&lock(&self.members).visible, after, limit)
     }
 
@@ -283,7 +283,7 @@ impl Gathered {
 }
 
 /// Part of a sorted set of names.
-pub(crate) fn names(set: &BTreeSet<Nick>, after: Option<&Nick>, limit: usize) -> Names<Nick> {
+pub(crate) fn names(set: &BTreeSet<Nick>, after: Option<&Nick>, limit: usize) -> Names {
     let start = after.map_or(Bound::Unbounded, Bound::Excluded);
     let mut range = set.range((start, Bound::Unbounded));
     let rows = range.by_ref().take(limit).cloned().collect();

@@ -21,7 +21,7 @@ use crate::peer::{Mail, Peer};
 use crate::rate::{RateLimiter, Verdict};
 use crate::sequencer::{Content, Draft};
 
-pub use reading::Told;
+pub use self::reading::Told;
 
 /// What a request that was carried out leads to.
 #[derive(Debug)]
