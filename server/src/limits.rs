@@ -51,6 +51,10 @@ pub const HTTP_HEAD_TIME: Duration = Duration::from_secs(10);
 /// Bytes of the head of an HTTP request: browsers send one or two kilobytes.
 pub const HTTP_HEAD_MAX: usize = 16 * 1024;
 
+/// How long a connection may stay with HTTP before it has to come again: it ends those whose peer
+/// reads an answer byte by byte.
+pub const HTTP_CONNECTION_TIME: Duration = Duration::from_secs(300);
+
 /// Time in which a peer has to accept something of what is written to it.
 pub const WRITE_TIME: Duration = Duration::from_secs(30);
 
@@ -131,7 +135,3 @@ pub const PRESENCE_LINES: usize = 3;
 
 /// Messages that `/history` shows if no number is given.
 pub const HISTORY_LINES: usize = 20;
-
-/// How long a connection may stay with HTTP before it has to come again: it ends those whose peer
-/// reads an answer byte by byte.
-pub const HTTP_CONNECTION_TIME: Duration = Duration::from_secs(300);

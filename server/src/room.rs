@@ -73,27 +73,18 @@ pub struct Names {
 impl Room {
     /// An empty public room.
     pub fn new(name: RoomName, log: Log) -> Self {
-        Self {
-            name,
-            log,
-            pair: None,
-            ended: AtomicBool::default(),
-            used: AtomicBool::default(),
-            members: Mutex::default(),
-        }
+        Self::with(name, log, None, Members::default())
     }
 
     /// A direct conversation, with both in it.
     pub fn direct(name: RoomName, log: Log, pair: [&Arc<Peer>; 2]) -> Self {
         let members = Members { peers: pair.map(Clone::clone).into(), ..Members::default() };
-        Self {
-            name,
-            log,
-            pair: Some(pair.map(|peer| peer.id)),
-            ended: AtomicBool::default(),
-            used: AtomicBool::default(),
-            members: Mutex::new(members),
-        }
+        Self::with(name, log, Some(pair.map(|peer| peer.id)), members)
+    }
+
+    fn with(name: RoomName, log: Log, pair: Option<[PeerId; 2]>, members: Members) -> Self {
+        let (ended, used) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { name, log, pair, ended, used, members: Mutex::new(members) }
     }
 
     /// Appends a batch and rings everybody. Only the sequencer does.
@@ -105,8 +96,8 @@ impl Room {
     }
 
     /// Lets `peer` in. Returns where it reads, and the number of the last news about people that
-    /// is older than that: an announcement may still be on its way into the log. The cursor is made after the peer is on the list of those to ring, so that
-    /// nothing falls between the two.
+    /// is older than that: an announcement may still be on its way into the log. The cursor is made
+    /// after the peer is on the list of those to ring, so that nothing falls between the two.
     pub fn enter(
         &self,
         peer: &Arc<Peer>,
