@@ -270,7 +270,7 @@ fn weight(message: &Message) -> usize {
 }
 
 /// Counts the bytes of one log's segments, and of all logs'.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Meter {
     own: AtomicUsize,
     total: Arc<AtomicUsize>,

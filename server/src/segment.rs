@@ -71,6 +71,10 @@ pub enum Encoding {
 impl Encoding {
     const COUNT: usize = 5;
 
+    fn is_line(self) -> bool {
+        matches!(self, Encoding::Line(_))
+    }
+
     fn index(self) -> usize {
         match self {
             Encoding::Line(Style::Lf) => 0,
@@ -87,9 +91,19 @@ impl Encoding {
 pub struct Segment {
     entries: Box<[Entry]>,
     last_seq: Seq,
+    first: First,
+    /// Each [`Entry::unseen_by`] once, in order.
+    unseen_by: Box<[PeerId]>,
     runs: [OnceLock<Run>; Encoding::COUNT],
     weight: AtomicUsize,
     meter: Arc<Meter>,
+}
+
+/// Where the numbers of a segment begin. Who has read to before both has read none of it.
+#[derive(Clone, Copy, Debug)]
+struct First {
+    message: Seq,
+    news: u64,
 }
 
 /// A segment in one encoding.
@@ -105,11 +119,16 @@ impl Segment {
     pub(crate) fn new(entries: Vec<Entry>, previous: Seq, meter: Arc<Meter>) -> Self {
         let last_seq = entries.iter().rev().find_map(Entry::seq).unwrap_or(previous);
         let texts: usize = entries.iter().map(Entry::text_len).sum();
-        let weight = size_of::<Self>() + size_of_val(&*entries) + texts;
+        let mut unseen_by: Vec<PeerId> = entries.iter().filter_map(|entry| entry.unseen_by).collect();
+        unseen_by.sort_unstable();
+        unseen_by.dedup();
+        let weight = size_of::<Self>() + size_of_val(&*entries) + size_of_val(&*unseen_by) + texts;
         meter.add(weight);
         Self {
+            first: First::of(&entries),
             entries: entries.into(),
             last_seq,
+            unseen_by: unseen_by.into(),
             runs: Default::default(),
             weight: AtomicUsize::new(weight),
             meter,
@@ -119,7 +138,24 @@ impl Segment {
     /// The bytes that are news to `reader`. Nearly always one piece, as it lies in memory.
     pub fn bytes(&self, encoding: Encoding, reader: Reader, mut take: impl FnMut(Bytes)) {
         let run = self.runs[encoding.index()].get_or_init(|| self.encode(encoding));
-        let on_lines = matches!(encoding, Encoding::Line(_));
+        if !self.is_all_news(encoding, reader) {
+            self.pick(run, encoding, reader, take);
+        } else if !run.bytes.is_empty() {
+            take(run.bytes.clone());
+        }
+    }
+
+    /// Whether `reader` is to get every entry, as most readers are.
+    fn is_all_news(&self, encoding: Encoding, reader: Reader) -> bool {
+        let First { message, news } = self.first;
+        reader.after < message
+            && reader.known < news
+            && !(encoding.is_line() && self.unseen_by.binary_search(&reader.id).is_ok())
+    }
+
+    /// Entry by entry, for a reader who is not to get all.
+    fn pick(&self, run: &Run, encoding: Encoding, reader: Reader, mut take: impl FnMut(Bytes)) {
+        let on_lines = encoding.is_line();
         let seen = |entry: &Entry| entry.is_known(reader) || (on_lines && entry.unseen_by == Some(reader.id));
         let mut start = 0;
         let mut end = 0;
@@ -182,6 +218,21 @@ impl Segment {
 impl Drop for Segment {
     fn drop(&mut self) {
         self.meter.remove(self.weight());
+    }
+}
+
+impl First {
+    fn of(entries: &[Entry]) -> Self {
+        let mut first = Self { message: Seq::MAX, news: u64::MAX };
+        for entry in entries {
+            match entry.body {
+                Body::Message(Message { seq, .. }) => first.message = first.message.min(seq),
+                Body::Presence { number, .. } | Body::Renamed { number, .. } => {
+                    first.news = first.news.min(number);
+                }
+            }
+        }
+        first
     }
 }
 
@@ -263,4 +314,57 @@ pub fn encode_websocket(event: &Event, out: &mut Vec<u8>) {
     let mut payload = Vec::new();
     json::encode_event(event, &mut payload);
     frame::encode(frame::Opcode::Text, &payload, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use crosstalk_protocol::{Nick, RoomName, Text};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A message, or that somebody has another name; `on_lines` is of the second only.
+    fn entry(seq: &mut Seq, news: &mut u64, is_message: bool, on_lines: bool, by: Option<u64>) -> Entry {
+        let nick = Nick::parse("ann").unwrap();
+        let body = if is_message {
+            *seq += 1;
+            Body::Message(Message {
+                room: RoomName::lobby(),
+                seq: *seq,
+                at: 0,
+                from: nick,
+                to: None,
+                text: Text::clean(&format!("text {seq}")).unwrap(),
+                action: false,
+            })
+        } else {
+            *news += 1;
+            let rename = Rename { room: RoomName::lobby(), from: nick.clone(), to: nick };
+            Body::Renamed { number: *news, rename, on_lines }
+        };
+        Entry { body, unseen_by: by.map(PeerId) }
+    }
+
+    proptest! {
+        #[test]
+        fn who_is_new_to_everything_gets_what_entry_by_entry_would_give(
+            kinds in prop::collection::vec((any::<bool>(), any::<bool>(), prop::option::of(0..4_u64)), 0..6),
+            (seq, news) in (0..4_u64, 0..4_u64),
+            (id, after, known) in (0..4_u64, 0..8_u64, 0..8_u64),
+        ) {
+            let (mut last_seq, mut last_news) = (seq, news);
+            let entries = kinds
+                .into_iter()
+                .map(|(is_message, on_lines, by)| entry(&mut last_seq, &mut last_news, is_message, on_lines, by))
+                .collect();
+            let segment = Segment::new(entries, seq, Arc::default());
+            let reader = Reader { id: PeerId(id), after, known };
+            for encoding in [Encoding::Line(Style::Lf), Encoding::Json, Encoding::WebSocket] {
+                let (mut given, mut picked) = (Vec::new(), Vec::new());
+                segment.bytes(encoding, reader, |bytes| given.push(bytes));
+                segment.pick(&segment.encode(encoding), encoding, reader, |bytes| picked.push(bytes));
+                prop_assert_eq!(given, picked);
+            }
+        }
+    }
 }
