@@ -295,6 +295,23 @@ async fn who_has_left_a_direct_conversation_is_found_in_another() {
 }
 
 #[tokio::test]
+async fn who_has_left_a_direct_conversation_that_a_newcomer_opened_is_found_in_another() {
+    let hub = hub(Arc::new(Ephemeral));
+    let mut bob = Client::enter(&hub, "bob", None).await;
+    let mut alice = Client::enter(&hub, "alice", None).await;
+    let text = Text::clean("hello").unwrap();
+    let to = Target::User(Nick::parse("bob").unwrap());
+    assert_eq!(alice.ask(Command::Send { to, text: text.clone(), action: false }).await, Ok(None));
+    assert!(matches!(alice.read().await[0], Event::Joined { .. }));
+    alice.ask(Command::Leave { room: RoomName::direct(1) }).await.unwrap();
+    bob.read().await;
+    let to = Target::Room(RoomName::direct(1));
+    assert_eq!(bob.ask(Command::Send { to, text, action: false }).await, Ok(None));
+    bob.settle().await;
+    assert_eq!(texts(&alice.read().await), ["hello"]);
+}
+
+#[tokio::test]
 async fn a_room_in_which_something_is_about_to_be_said_is_not_removed() {
     let hub = hub(Arc::new(Ephemeral));
     let mut alice = Client::enter(&hub, "alice", None).await;

@@ -67,7 +67,8 @@ impl Directs {
 
     /// Forgets a conversation that one of the two has left. Another of the same two may have begun
     /// since.
-    pub(super) fn end(&self, pair: [PeerId; 2], room: &Arc<Room>) {
+    pub(super) fn end(&self, mut pair: [PeerId; 2], room: &Arc<Room>) {
+        pair.sort_unstable();
         let mut rooms = lock(&self.rooms);
         if rooms.get(&pair).is_some_and(|current| Arc::ptr_eq(current, room)) {
             rooms.remove(&pair);
