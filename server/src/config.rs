@@ -1,6 +1,6 @@
 //! The command line. Each flag is also an environment variable.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -76,9 +76,9 @@ pub struct Config {
 pub enum Task {
     /// Ask a running server whether it is ready; exits with 0 if so
     Healthcheck {
-        /// The server's HTTP address
-        #[arg(default_value = "127.0.0.1:8080")]
-        address: SocketAddr,
+        /// The server's HTTP address; without it, this machine and the port of `--http`
+        #[arg(value_parser = address)]
+        address: Option<SocketAddr>,
     },
 }
 
@@ -103,6 +103,19 @@ pub enum Limit<T> {
     Of(T),
     /// As many as come.
     Off,
+}
+
+impl Config {
+    /// Where a program on this machine finds the HTTP port.
+    pub fn local_http(&self) -> SocketAddr {
+        let mut address = self.http;
+        if address.ip().is_unspecified() {
+            let loopback =
+                if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+            address.set_ip(loopback);
+        }
+        address
+    }
 }
 
 impl<T> Limit<T> {

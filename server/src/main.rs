@@ -42,6 +42,7 @@ fn in_one_line(error: &clap::Error) -> String {
 #[tokio::main]
 async fn run(config: &Config) -> anyhow::Result<()> {
     if let Some(Task::Healthcheck { address }) = config.task {
+        let address = address.unwrap_or_else(|| config.local_http());
         return healthcheck::ask(address).await.with_context(|| format!("{address} is not ready"));
     }
     start_log(config)?;
