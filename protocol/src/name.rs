@@ -109,8 +109,9 @@ fn is_invisible(character: char) -> bool {
     )
 }
 
+/// Without regard to case: by way of upper case, since `ß` and `SS`, or `ς` and `σ`, differ only there.
 fn fold(name: &str) -> String {
-    name.nfkc().flat_map(char::to_lowercase).nfkc().collect()
+    name.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
 /// Folded, and with every character replaced by the one that it looks like (Unicode TR 39).
@@ -290,6 +291,8 @@ mod tests {
         assert_eq!(nick.as_str(), "Zoë");
         assert_eq!(nick, Nick::parse("zOe\u{308}").unwrap());
         assert_ne!(nick, Nick::parse("zoe").unwrap());
+        assert_eq!(Nick::parse("Größe").unwrap(), Nick::parse("GRÖSSE").unwrap());
+        assert_eq!(Nick::parse("ΟΔΟΣ").unwrap(), Nick::parse("οδος").unwrap());
     }
 
     #[test]
