@@ -195,6 +195,11 @@ impl Hub {
         self.people.find(nick)
     }
 
+    /// Whether `peer` is here and can be seen.
+    pub fn is_in_sight(&self, peer: &Peer) -> bool {
+        self.find(&peer.nick()).is_some_and(|found| found.id == peer.id)
+    }
+
     /// Gives `peer` another nickname, and tells the rooms it is in.
     ///
     /// # Errors
@@ -203,6 +208,10 @@ impl Hub {
         let Ok(mut permits) = self.queue.try_reserve_many(rooms.len()) else { return Err(queue_full()) };
         let from = self.people.rename(peer, to)?;
         for Membership { room, .. } in rooms {
+            // Public rooms know who is out of sight; a conversation of two does not.
+            if room.pair.is_some() && peer.is_hidden() {
+                continue;
+            }
             if let Some(number) = room.rename(&from, to)
                 && let Some(permit) = permits.next()
             {

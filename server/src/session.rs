@@ -91,17 +91,14 @@ impl Session {
     /// [`Refusal`]: an answer, or the end.
     pub async fn handle(&mut self, request: Request) -> Result<Reply, Refusal> {
         let Request { id, command } = request;
-        if let Command::Hello { nick, rooms } = command {
-            return Ok(Reply::Event(self.hello(id, &nick, rooms)?));
-        }
         let hello_first = || {
             ErrorReply::new(ErrorCode::HelloFirst, "Say hello first: {\"type\":\"hello\",\"nick\":\"…\"}.")
         };
         let event = match command {
+            Command::Hello { nick, rooms } => self.hello(id, &nick, rooms)?,
             Command::Quit => return Err(Refusal::Disconnect(DisconnectCode::Bye)),
             Command::Ping => Event::Pong { id },
             _ if self.peer.is_none() => return Err(hello_first().into()),
-            Command::Hello { .. } => unreachable!("answered above"),
             Command::Send { to, text, action } => {
                 self.send(&to, text, action, false, id)?;
                 return Ok(Reply::None);
@@ -119,8 +116,9 @@ impl Session {
             Command::Members { room, page } => self.list_members(id, room.as_ref(), &page)?,
             Command::Nick { nick } => {
                 let peer = self.peer()?;
-                tracing::info!(from = %peer.nick(), to = %nick, "renamed");
+                let from = peer.nick();
                 self.hub.rename(peer, &nick, &self.rooms)?;
+                tracing::info!(%from, to = %nick, "renamed");
                 Event::Nick { id, nick }
             }
             Command::Hide => self.set_hidden(id, true)?,
@@ -199,8 +197,7 @@ impl Session {
                     Some(with) => {
                         // A conversation goes on only while the other is in sight, and in a new
                         // room if the other has left this one.
-                        let there = self.hub.find(&with.nick()).is_some_and(|found| found.id == with.id);
-                        let room = if !there {
+                        let room = if !self.hub.is_in_sight(&with) {
                             return Err(no_such_user());
                         } else if room.has_ended() {
                             self.direct(&with.nick())?.0

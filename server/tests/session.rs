@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crosstalk_protocol::{
-    Command, EntryRoom, ErrorCode, Event, History, HistoryRange, Message, Nick, Position, Request, RequestId,
-    RoomName, Target, Text, json,
+    Command, EntryRoom, ErrorCode, Event, History, HistoryRange, Message, Nick, Page, Position, Request,
+    RequestId, RoomName, Target, Text, json,
 };
 use crosstalk_server::hub::Hub;
 use crosstalk_server::limits::{TAIL_ENTRIES, WRITE_MAX};
@@ -314,4 +314,25 @@ async fn a_room_in_which_something_is_about_to_be_said_is_not_removed() {
     alice.ask(Command::Create { room: RoomName::parse("empty").unwrap() }).await.unwrap();
     alice.ask(Command::Leave { room: RoomName::parse("empty").unwrap() }).await.unwrap();
     assert!(!hub.has_room(&RoomName::parse("empty").unwrap()));
+}
+
+#[tokio::test]
+async fn who_is_hidden_is_absent_from_a_direct_conversation_too() {
+    let hub = hub(Arc::new(Ephemeral));
+    let mut alice = Client::enter(&hub, "alice", None).await;
+    let mut bob = Client::enter(&hub, "bob", None).await;
+    let to = Target::User(Nick::parse("bob").unwrap());
+    let text = Text::clean("psst").unwrap();
+    alice.ask(Command::Send { to, text, action: false }).await.unwrap();
+    alice.settle().await;
+    alice.ask(Command::Hide).await.unwrap();
+    bob.read().await;
+    let members = Command::Members { room: Some(RoomName::direct(1)), page: Page::default() };
+    let Ok(Some(Event::Members { members, count, .. })) = bob.ask(members).await else { panic!("no list") };
+    assert_eq!((members, count), (vec![Nick::parse("bob").unwrap()], 1));
+    alice.ask(Command::Nick { nick: Nick::parse("eve").unwrap() }).await.unwrap();
+    alice.say("from somebody").await;
+    let events = bob.read().await;
+    assert_eq!(texts(&events), ["from somebody"]);
+    assert!(!events.iter().any(|event| matches!(event, Event::Renamed(_))), "{events:?}");
 }
