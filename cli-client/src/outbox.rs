@@ -248,6 +248,8 @@ mod tests {
             to: None,
             text: Text::clean(text).unwrap(),
             action: false,
+            reply: None,
+            edited: false,
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{ID_MAX, PAGE_DEFAULT, PAGE_MAX};
-use crate::{Nick, Position, RoomName, Seq, Text};
+use crate::{Nick, Position, RoomName, Seq, Text, Token};
 
 /// A client's own label for a request: 1 to [`ID_MAX`] bytes, repeated in every answer to it.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -98,8 +98,16 @@ pub enum Command {
     Hello {
         /// The nickname wanted.
         nick: Nick,
-        /// The rooms to be in; `None` is the lobby.
+        /// What an earlier welcome gave: who comes back. Without it, or if the server does not know
+        /// it, somebody new comes.
+        token: Option<Token>,
+        /// Tells one person's clients apart: who comes back as the same one replaces the connection
+        /// that it had. Without it, the one client that has no label.
+        client: Option<RequestId>,
+        /// The rooms to be in; `None` is the lobby or, for who comes back, the rooms as they were.
         rooms: Option<Vec<EntryRoom>>,
+        /// Whether somebody new comes out of sight.
+        hidden: bool,
     },
     /// Appends a message to a room's log.
     Send {
@@ -109,6 +117,42 @@ pub enum Command {
         text: Text,
         /// Whether it tells what the author does (`/me waves`).
         action: bool,
+        /// The message of the same room that it answers.
+        reply: Option<Seq>,
+    },
+    /// Changes a message of one's own.
+    Edit {
+        /// The room it is in.
+        room: RoomName,
+        /// Which message.
+        seq: Seq,
+        /// What it is to say.
+        text: Text,
+    },
+    /// Withdraws a message of one's own.
+    Delete {
+        /// The room it is in.
+        room: RoomName,
+        /// Which message.
+        seq: Seq,
+    },
+    /// Notes that a room has been read up to a message, by any of one's clients.
+    Read {
+        /// The room.
+        room: RoomName,
+        /// The last message read.
+        seq: Seq,
+    },
+    /// Finds messages by their words.
+    Search {
+        /// In which log.
+        of: Target,
+        /// Words and `"quoted phrases"`, all of which have to be there.
+        words: String,
+        /// Only messages with a smaller number.
+        before: Option<Seq>,
+        /// Messages at most, 1 to [`PAGE_MAX`].
+        limit: usize,
     },
     /// Creates a public room and enters it.
     Create {

@@ -42,6 +42,14 @@ pub enum ErrorCode {
     NoSuchUser,
     /// Empty or too long a message.
     BadText,
+    /// The log has no such message, or no longer.
+    NoSuchMessage,
+    /// Only its author can change or withdraw a message.
+    NotYourMessage,
+    /// The time in which a message can be changed or withdrawn is over.
+    TooLate,
+    /// The `id` was another message's.
+    IdReused,
     /// Only one's own name can be hidden or revealed.
     NotYourName,
     /// Faster than the rate limit; `retry_after_ms` says when to go on.
@@ -121,6 +129,8 @@ pub enum DisconnectCode {
     ServerFull,
     /// The peer's address has as many connections as it may have.
     AddressFull,
+    /// The same client has come back over another connection.
+    Replaced,
     /// The peer broke the transport's own rules.
     ProtocolError,
     /// A fault of the server's own, which its log describes.
@@ -162,6 +172,7 @@ impl From<DisconnectCode> for Disconnect {
             Code::AddressFull => {
                 ("Too many connections from your address; close one or try again later.", true, Some(10_000))
             }
+            Code::Replaced => ("You have come back over another connection; this one ends.", false, None),
             Code::ProtocolError => ("The connection broke its protocol.", false, None),
             Code::Internal => ("A fault in the server; its log says which.", true, Some(1_000)),
             Code::Unknown => ("The connection was ended.", true, Some(1_000)),

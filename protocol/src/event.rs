@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Disconnect, ErrorReply, Nick, Position, RequestId, RoomName, Seq, Text};
+use crate::{Disconnect, ErrorReply, Nick, Position, RequestId, RoomName, Seq, Text, Token};
 
 /// A message: an entry of a room's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,102 @@ pub struct Message {
     /// Whether it tells what the author does.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub action: bool,
+    /// The message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Answered>,
+    /// Whether its author has changed it since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub edited: bool,
+}
+
+/// The message that another one answers. Its text stands in one place only: its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// Its number, in the same room.
+    pub seq: Seq,
+    /// Who wrote it.
+    pub from: Nick,
+}
+
+/// A message was changed by its author: an entry of a room's log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Edited {
+    /// The room whose log it is in.
+    pub room: RoomName,
+    /// The number of this entry.
+    pub seq: Seq,
+    /// When the server took it, in milliseconds since 1970 (UTC).
+    pub at: u64,
+    /// Who changed it, by the name they had then.
+    pub from: Nick,
+    /// The number of the message.
+    pub target: Seq,
+    /// What the message says now.
+    pub text: Text,
+}
+
+/// A message was withdrawn by its author: an entry of a room's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    /// The room whose log it is in.
+    pub room: RoomName,
+    /// The number of this entry.
+    pub seq: Seq,
+    /// When the server took it, in milliseconds since 1970 (UTC).
+    pub at: u64,
+    /// Who withdrew it, by the name they had then.
+    pub from: Nick,
+    /// The number of the message, which is gone.
+    pub target: Seq,
+}
+
+/// A numbered entry of a room's log.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// Somebody said something.
+    Message(Message),
+    /// Somebody changed what they had said.
+    Edited(Edited),
+    /// Somebody withdrew what they had said.
+    Deleted(Deleted),
+}
+
+impl Record {
+    /// Its number.
+    pub fn seq(&self) -> Seq {
+        match self {
+            Record::Message(Message { seq, .. })
+            | Record::Edited(Edited { seq, .. })
+            | Record::Deleted(Deleted { seq, .. }) => *seq,
+        }
+    }
+
+    /// When the server took it, in milliseconds since 1970 (UTC).
+    pub fn at(&self) -> u64 {
+        match self {
+            Record::Message(Message { at, .. })
+            | Record::Edited(Edited { at, .. })
+            | Record::Deleted(Deleted { at, .. }) => *at,
+        }
+    }
+
+    /// The words in it.
+    pub fn text(&self) -> Option<&Text> {
+        match self {
+            Record::Message(Message { text, .. }) | Record::Edited(Edited { text, .. }) => Some(text),
+            Record::Deleted(_) => None,
+        }
+    }
+}
+
+impl From<Record> for Event {
+    fn from(record: Record) -> Self {
+        match record {
+            Record::Message(message) => Event::Message(message),
+            Record::Edited(edited) => Event::Edited(edited),
+            Record::Deleted(deleted) => Event::Deleted(deleted),
+        }
+    }
 }
 
 /// Who came and went in a room since the last such event.
@@ -66,6 +162,12 @@ pub struct Entered {
     /// In a direct conversation, the other person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with: Option<Nick>,
+    /// The last message that the peer, as a person, has read here; absent if it never said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<Seq>,
+    /// How many messages are behind that one; [`UNREAD_MAX`](crate::limits::UNREAD_MAX) at most.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unread: usize,
 }
 
 /// A row of the list of rooms.
@@ -119,6 +221,15 @@ pub enum Event {
         id: Option<RequestId>,
         /// The nickname, as others see it.
         nick: Nick,
+        /// By which the peer is known when it comes back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<Token>,
+        /// Whether the peer's token was known: it is who it was.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        resumed: bool,
+        /// Whether it is out of sight.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        hidden: bool,
         /// The server's name and version.
         server: String,
         /// The rooms that the peer is in.
@@ -128,6 +239,10 @@ pub enum Event {
     },
     /// A message in a room that the peer is in.
     Message(Message),
+    /// A message has other words now.
+    Edited(Edited),
+    /// A message is gone.
+    Deleted(Deleted),
     /// Who came and went.
     Presence(Presence),
     /// Who has another name.
@@ -144,7 +259,7 @@ pub enum Event {
         /// The first entry that can still be read.
         before: Seq,
     },
-    /// The message is in the log.
+    /// The message, its change or its withdrawal is in the log.
     Ack {
         /// The label of the request.
         id: RequestId,
@@ -226,6 +341,25 @@ pub enum Event {
         /// The part.
         #[serde(flatten)]
         history: History,
+    },
+    /// Messages with the words that were looked for, newest first page first, oldest first in it.
+    Found {
+        /// The label of the request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<RequestId>,
+        /// The messages.
+        #[serde(flatten)]
+        history: History,
+    },
+    /// A room has been read up to a message, by one of the peer's clients.
+    Read {
+        /// The label of the request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<RequestId>,
+        /// The room.
+        room: RoomName,
+        /// The last message read.
+        seq: Seq,
     },
     /// A sign of life.
     Pong {

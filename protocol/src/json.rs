@@ -14,15 +14,15 @@ use serde_json::{Value, json};
 use crate::command::page_limit;
 use crate::{
     Command, EntryRoom, ErrorCode, ErrorReply, Event, HistoryRange, Nick, Page, Position, Request, RequestId,
-    RoomName, Seq, Target, Text, limits,
+    RoomName, Seq, Target, Text, Token, limits,
 };
 
 pub use lines::LineDecoder;
 
 /// The `type` of every command, for the answer to one that does not exist.
-const TYPES: [&str; 13] = [
-    "hello", "send", "create", "join", "leave", "rooms", "members", "nick", "hide", "reveal", "history",
-    "ping", "quit",
+const TYPES: [&str; 17] = [
+    "hello", "send", "edit", "delete", "read", "create", "join", "leave", "rooms", "members", "nick", "hide",
+    "reveal", "history", "search", "ping", "quit",
 ];
 
 /// Most characters of the parser's words that an error repeats.
@@ -95,18 +95,43 @@ pub fn encode_request(request: &Request) -> String {
         }
     };
     let mut object = match &request.command {
-        Command::Hello { nick, rooms } => {
+        Command::Hello { nick, token, client, rooms, hidden } => {
             let mut object = json!({ "type": "hello", "nick": nick });
+            if let Some(token) = token {
+                object["token"] = json!(token);
+            }
+            if let Some(client) = client {
+                object["client"] = json!(client);
+            }
             if let Some(rooms) = rooms {
                 object["rooms"] = rooms.iter().map(entry_room).collect();
             }
+            if *hidden {
+                object["hidden"] = json!(true);
+            }
             object
         }
-        Command::Send { to, text, action } => {
+        Command::Send { to, text, action, reply } => {
             let mut object = json!({ "type": "send", "text": text });
             target(&mut object, to);
             if *action {
                 object["action"] = json!(true);
+            }
+            if let Some(reply) = reply {
+                object["reply"] = json!(reply);
+            }
+            object
+        }
+        Command::Edit { room, seq, text } => {
+            json!({ "type": "edit", "room": room, "seq": seq, "text": text })
+        }
+        Command::Delete { room, seq } => json!({ "type": "delete", "room": room, "seq": seq }),
+        Command::Read { room, seq } => json!({ "type": "read", "room": room, "seq": seq }),
+        Command::Search { of, words, before, limit } => {
+            let mut object = json!({ "type": "search", "words": words, "limit": limit });
+            target(&mut object, of);
+            if let Some(before) = before {
+                object["before"] = json!(before);
             }
             object
         }
@@ -181,7 +206,14 @@ struct Frame<'a> {
     to: Option<Str<'a>>,
     #[serde(borrow)]
     text: Option<Str<'a>>,
+    #[serde(borrow)]
+    words: Option<Str<'a>>,
+    token: Option<Token>,
+    client: Option<RequestId>,
     action: Option<bool>,
+    hidden: Option<bool>,
+    seq: Option<Seq>,
+    reply: Option<Seq>,
     #[serde(borrow)]
     rooms: Option<Vec<RoomFrame<'a>>>,
     position: Option<Position>,
@@ -208,10 +240,28 @@ struct Str<'a>(#[serde(borrow)] Cow<'a, str>);
 impl Frame<'_> {
     fn command(&self) -> Result<Command, ErrorReply> {
         Ok(match &*self.kind {
-            "hello" => Command::Hello { nick: self.nick()?, rooms: self.entry_rooms()? },
-            "send" => {
-                Command::Send { to: self.target()?, text: self.text()?, action: self.action.unwrap_or(false) }
-            }
+            "hello" => Command::Hello {
+                nick: self.nick()?,
+                token: self.token.clone(),
+                client: self.client.clone(),
+                rooms: self.entry_rooms()?,
+                hidden: self.hidden.unwrap_or(false),
+            },
+            "send" => Command::Send {
+                to: self.target()?,
+                text: self.text()?,
+                action: self.action.unwrap_or(false),
+                reply: self.reply,
+            },
+            "edit" => Command::Edit { room: self.room()?, seq: self.seq()?, text: self.text()? },
+            "delete" => Command::Delete { room: self.room()?, seq: self.seq()? },
+            "read" => Command::Read { room: self.room()?, seq: self.seq()? },
+            "search" => Command::Search {
+                of: self.target()?,
+                words: self.words()?,
+                before: self.before,
+                limit: page_limit(self.limit),
+            },
             "create" => Command::Create { room: self.room()? },
             "join" => Command::Join(EntryRoom { room: self.room()?, position: self.position }),
             "leave" => Command::Leave { room: self.room()? },
@@ -252,6 +302,18 @@ impl Frame<'_> {
 
     fn room(&self) -> Result<RoomName, ErrorReply> {
         RoomName::parse(self.required(&self.room, "room")?).map_err(ErrorReply::bad_room)
+    }
+
+    fn seq(&self) -> Result<Seq, ErrorReply> {
+        self.seq.ok_or_else(|| bad_request(format!("\"{}\" needs \"seq\", a whole number.", self.kind)))
+    }
+
+    fn words(&self) -> Result<String, ErrorReply> {
+        let words = self.required(&self.words, "words")?;
+        if words.len() > limits::WORDS_MAX {
+            return Err(bad_request(format!("\"words\" has {} bytes at most.", limits::WORDS_MAX)));
+        }
+        Ok(words.to_owned())
     }
 
     fn text(&self) -> Result<Text, ErrorReply> {
@@ -356,7 +418,7 @@ mod tests {
 
     #[test]
     fn only_an_object_is_a_frame() {
-        let all = format!(r#"["ping"{}]"#, ",null".repeat(11));
+        let all = format!(r#"["ping"{}]"#, ",null".repeat(17));
         for frame in ["", "[]", "5", "null", "\"ping\"", &all] {
             assert_eq!(refused(frame), "A frame is a JSON object.", "{frame}");
         }

@@ -18,10 +18,15 @@ mod name;
 mod position;
 pub mod slash;
 mod text;
+mod token;
 
 pub use command::{Command, EntryRoom, HistoryRange, Page, Request, RequestId, Target};
 pub use error::{Disconnect, DisconnectCode, ErrorCode, ErrorReply};
-pub use event::{Entered, Event, History, Limits, Message, Presence, Rename, RoomSummary};
+pub use event::{
+    Answered, Deleted, Edited, Entered, Event, History, Limits, Message, Presence, Record, Rename,
+    RoomSummary,
+};
 pub use name::{LOBBY, NameError, Nick, RoomName};
 pub use position::{Position, Seq};
 pub use text::{Text, TextError, clean};
+pub use token::Token;

@@ -22,6 +22,12 @@ pub const FRAME_MAX: usize = 32 * 1024;
 /// Longest request `id`: a UUID fits nearly twice.
 pub const ID_MAX: usize = 64;
 
+/// Longest token: what the server makes has 32 characters.
+pub const TOKEN_MAX: usize = 64;
+
+/// Longest search: a line's worth of words.
+pub const WORDS_MAX: usize = 512;
+
 /// Most rooms that one `hello` may name.
 pub const HELLO_ROOMS_MAX: usize = 100;
 
@@ -30,6 +36,9 @@ pub const PAGE_DEFAULT: usize = 50;
 
 /// Most entries, members or rooms in one reply: at [`TEXT_MAX`] a page stays under a megabyte.
 pub const PAGE_MAX: usize = 200;
+
+/// Unread messages that are counted; more are so many at least.
+pub const UNREAD_MAX: usize = 1_000;
 
 /// Names that one presence event spells out; the rest are counted.
 pub const PRESENCE_NAMES_MAX: usize = 10;

@@ -1,6 +1,7 @@
 //! The commands that people type: one table for the server's line door, `/help`, the hints for a
 //! mistyped command, and the terminal client. `web/commands.js` holds the same names.
 
+use crate::limits::WORDS_MAX;
 use crate::{ErrorCode, ErrorReply, Nick, RoomName, Text};
 
 /// A row of the table.
@@ -29,10 +30,14 @@ pub const COMMANDS: &[Slash] = &[
     row("/broadcast", &[], "[text]", "send to the lobby", Verb::Broadcast),
     row("/dm", &["/msg"], "<user> <message>", "send to one person", Verb::Dm),
     row("/me", &[], "<text>", "say what you do", Verb::Me),
+    row("/reply", &[], "<user> <text>", "answer their last message", Verb::Reply),
+    row("/edit", &[], "<text>", "say your last message in other words", Verb::Edit),
+    row("/delete", &["/undo"], "", "withdraw your last message", Verb::Delete),
     row("/nick", &[], "<nick>", "take another nickname", Verb::Nick),
     row("/hide", &[], "[your nick]", "go out of sight", Verb::Hide),
     row("/reveal", &[], "[your nick]", "come back into sight", Verb::Reveal),
-    row("/history", &[], "[number]", "the last messages of the room you are in", Verb::History),
+    row("/history", &[], "[number|on|off]", "the last messages; off: none on joining", Verb::History),
+    row("/search", &["/find"], "<words>", "find messages in the room you are in", Verb::Search),
     row("/quit", &["/exit"], "", "leave", Verb::Quit),
 ];
 
@@ -58,10 +63,14 @@ pub(crate) enum Verb {
     Broadcast,
     Dm,
     Me,
+    Reply,
+    Edit,
+    Delete,
     Nick,
     Hide,
     Reveal,
     History,
+    Search,
     Quit,
 }
 
@@ -98,6 +107,16 @@ pub enum Typed {
     Reveal(Option<Nick>),
     /// `/history`, with how many messages.
     History(Option<usize>),
+    /// `/history on` and `/history off`: whether the last messages are shown on entering a room.
+    Backlog(bool),
+    /// `/search`, with what to look for.
+    Search(String),
+    /// `/reply`: an answer to the last message of somebody in the room one is in.
+    Reply(Nick, Text),
+    /// `/edit`: other words for one's last message in the room one is in.
+    Edit(Text),
+    /// `/delete`: one's last message in the room one is in is withdrawn.
+    Delete,
     /// `/quit`.
     Quit,
 }
@@ -144,7 +163,18 @@ pub fn parse(line: &str) -> Result<Typed, ErrorReply> {
         Verb::Nick => Ok(Typed::Nick(one_word(rest).ok_or_else(usage).and_then(nick)?)),
         Verb::Hide => Ok(Typed::Hide(optional(rest, nick)?)),
         Verb::Reveal => Ok(Typed::Reveal(optional(rest, nick)?)),
+        Verb::Reply => {
+            let (to, text) = two_parts(rest).ok_or_else(usage)?;
+            Ok(Typed::Reply(nick(to)?, Text::clean(text)?))
+        }
+        Verb::Edit if rest.is_empty() => Err(usage()),
+        Verb::Edit => Ok(Typed::Edit(Text::clean(rest)?)),
+        Verb::Delete => none_or_usage(Typed::Delete),
+        Verb::Search if rest.is_empty() => Err(usage()),
+        Verb::Search if rest.len() > WORDS_MAX => Err(ErrorReply::too_long(WORDS_MAX)),
+        Verb::Search => Ok(Typed::Search(rest.to_owned())),
         Verb::History if rest.is_empty() => Ok(Typed::History(None)),
+        Verb::History if matches!(rest, "on" | "off") => Ok(Typed::Backlog(rest == "on")),
         Verb::History => match rest.parse() {
             Ok(count) if count > 0 => Ok(Typed::History(Some(count))),
             _ => Err(usage()),
@@ -238,7 +268,7 @@ mod tests {
         assert_eq!(message("/join a b"), "Usage: /join <room>");
         assert_eq!(message("/room dev"), "Usage: /room <room> <text>");
         assert_eq!(message("/dm bob"), "Usage: /dm <user> <message>");
-        assert_eq!(message("/history x"), "Usage: /history [number]");
+        assert_eq!(message("/history x"), "Usage: /history [number|on|off]");
         assert!(message("/jion dev").contains("Did you mean /join?"));
         assert!(message("/usr/bin/env is missing").contains("//text"));
     }

@@ -71,6 +71,8 @@ impl Membership {
             position: Position { epoch: self.room.log.epoch(), seq: self.cursor.seen() },
             count: if self.with.is_some() { 2 } else { self.room.count() },
             with: self.with.as_ref().map(|peer| peer.nick()),
+            read: None,
+            unread: 0,
         }
     }
 }

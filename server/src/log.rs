@@ -299,7 +299,8 @@ mod tests {
         seqs.map(|seq| {
             let (room, from) = (RoomName::lobby(), Nick::parse("alice").unwrap());
             let text = Text::clean(text).unwrap();
-            let message = Message { room, seq, at: 0, from, to: None, text, action: false };
+            let message =
+                Message { room, seq, at: 0, from, to: None, text, action: false, reply: None, edited: false };
             Entry { body: Body::Message(message), unseen_by: None }
         })
         .collect()

@@ -336,6 +336,8 @@ mod tests {
                 to: None,
                 text: Text::clean(&format!("text {seq}")).unwrap(),
                 action: false,
+                reply: None,
+                edited: false,
             })
         } else {
             *news += 1;

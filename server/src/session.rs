@@ -95,11 +95,14 @@ impl Session {
             ErrorReply::new(ErrorCode::HelloFirst, "Say hello first: {\"type\":\"hello\",\"nick\":\"…\"}.")
         };
         let event = match command {
-            Command::Hello { nick, rooms } => self.hello(id, &nick, rooms)?,
+            Command::Hello { nick, rooms, .. } => self.hello(id, &nick, rooms)?,
             Command::Quit => return Err(Refusal::Disconnect(DisconnectCode::Bye)),
             Command::Ping => Event::Pong { id },
             _ if self.peer.is_none() => return Err(hello_first().into()),
-            Command::Send { to, text, action } => {
+            Command::Edit { .. } | Command::Delete { .. } | Command::Read { .. } | Command::Search { .. } => {
+                return Err(hello_first().into());
+            }
+            Command::Send { to, text, action, .. } => {
                 self.send(&to, text, action, false, id)?;
                 return Ok(Reply::None);
             }
@@ -165,6 +168,9 @@ impl Session {
         Ok(Event::Welcome {
             id,
             nick: nick.clone(),
+            token: None,
+            resumed: false,
+            hidden: false,
             server: concat!("crosstalk/", env!("CARGO_PKG_VERSION")).to_owned(),
             rooms: self.rooms.iter().map(Membership::entered).collect(),
             limits: Limits {

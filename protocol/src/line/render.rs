@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{History, Message, Nick, RoomName};
+use crate::{Deleted, Edited, History, Message, Nick, Record, RoomName};
 
 /// How a peer's lines end, and which of them it is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,7 +69,7 @@ pub enum Notice {
 
 /// Appends a message, as everybody but its author sees it: one line.
 pub fn message(message: &Message, style: Style, out: &mut Vec<u8>) {
-    let Message { room, from, text, action, .. } = message;
+    let Message { room, from, text, action, reply, edited, .. } = message;
     if room.is_direct() {
         out.extend_from_slice(b"[DM] ");
     } else if !room.is_lobby() {
@@ -78,10 +78,41 @@ pub fn message(message: &Message, style: Style, out: &mut Vec<u8>) {
         }
     }
     let [before, behind] = if *action { ["* ", " "] } else { ["", ": "] };
-    for part in [before, from.as_str(), behind, text.as_str()] {
+    for part in [before, from.as_str(), behind] {
         out.extend_from_slice(part.as_bytes());
     }
+    if let Some(answered) = reply {
+        for part in ["(in reply to ", answered.from.as_str(), ") "] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+    out.extend_from_slice(text.as_str().as_bytes());
+    if *edited {
+        out.extend_from_slice(b" (edited)");
+    }
     end_line(style, out);
+}
+
+/// Appends an entry of a log, as everybody but its author sees it: one line.
+pub fn record(record: &Record, style: Style, out: &mut Vec<u8>) {
+    match record {
+        Record::Message(entry) => message(entry, style, out),
+        Record::Edited(Edited { room, from, text, .. }) => {
+            reply(&format!("Server: {from} changed a message{} to: {text}", place(room)), style, out);
+        }
+        Record::Deleted(Deleted { room, from, .. }) => {
+            reply(&format!("Server: {from} withdrew a message{}.", place(room)), style, out);
+        }
+    }
+}
+
+/// Where it was said, unless that goes without saying.
+fn place(room: &RoomName) -> String {
+    match room {
+        _ if room.is_lobby() => String::new(),
+        _ if room.is_direct() => " between the two of you".to_owned(),
+        _ => format!(" in {room}"),
+    }
 }
 
 /// Appends a notice, or nothing if peers of that style are not told: an unframed one hears only
@@ -223,7 +254,17 @@ mod tests {
     fn said(place: &str, text: &str, action: bool) -> Message {
         let room = room(place);
         let to = room.is_direct().then(|| nick("bob"));
-        Message { room, seq: 1, at: 0, from: nick("alice"), to, text: Text::clean(text).unwrap(), action }
+        Message {
+            room,
+            seq: 1,
+            at: 0,
+            from: nick("alice"),
+            to,
+            text: Text::clean(text).unwrap(),
+            action,
+            reply: None,
+            edited: false,
+        }
     }
 
     fn rendered(render: impl Fn(Style, &mut Vec<u8>), style: Style) -> String {
@@ -248,6 +289,34 @@ mod tests {
         ] {
             let entry = said(place, "waves", action);
             assert_eq!(rendered(|style, out| message(&entry, style, out), Style::Lf), line);
+        }
+    }
+
+    #[test]
+    fn an_answer_names_whom_it_answers() {
+        let reply = Some(crate::Answered { seq: 1, from: nick("bob") });
+        let answer = Message { reply, edited: true, ..said("dev", "yes", false) };
+        assert_eq!(
+            rendered(|style, out| message(&answer, style, out), Style::Lf),
+            "[dev] alice: (in reply to bob) yes (edited)\n"
+        );
+    }
+
+    #[test]
+    fn changes_are_told_in_words() {
+        let text = Text::clean("the cat").unwrap();
+        let edited = |place: &str| {
+            let (room, from, text) = (room(place), nick("alice"), text.clone());
+            Record::Edited(Edited { room, seq: 2, at: 0, from, target: 1, text })
+        };
+        let deleted = Deleted { room: room("dev"), seq: 2, at: 0, from: nick("alice"), target: 1 };
+        for (entry, line) in [
+            (edited("lobby"), "Server: alice changed a message to: the cat\n"),
+            (edited("dev"), "Server: alice changed a message in dev to: the cat\n"),
+            (edited("@7"), "Server: alice changed a message between the two of you to: the cat\n"),
+            (Record::Deleted(deleted), "Server: alice withdrew a message in dev.\n"),
+        ] {
+            assert_eq!(rendered(|style, out| record(&entry, style, out), Style::Lf), line);
         }
     }
 

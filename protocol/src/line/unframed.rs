@@ -95,7 +95,7 @@ fn command(text: &str) -> Option<Command> {
         return None;
     }
     let takes = match slash.verb {
-        Verb::Room | Verb::Dm | Verb::Me => Takes::Text,
+        Verb::Room | Verb::Dm | Verb::Me | Verb::Reply | Verb::Edit | Verb::Search => Takes::Text,
         _ => Takes::Names,
     };
     Some(Command { takes, length: word.len() })

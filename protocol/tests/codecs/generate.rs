@@ -1,9 +1,9 @@
 //! Names, texts, commands and events at random, as far from the ordinary as they may be.
 
 use crosstalk_protocol::{
-    Command, Disconnect, DisconnectCode, Entered, EntryRoom, ErrorCode, ErrorReply, Event, History,
-    HistoryRange, Limits, Message, Nick, Page, Position, Presence, Rename, Request, RequestId, RoomName,
-    RoomSummary, Target, Text, limits,
+    Answered, Command, Deleted, Disconnect, DisconnectCode, Edited, Entered, EntryRoom, ErrorCode,
+    ErrorReply, Event, History, HistoryRange, Limits, Message, Nick, Page, Position, Presence, Record,
+    Rename, Request, RequestId, RoomName, RoomSummary, Target, Text, Token, limits,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -56,6 +56,10 @@ fn id() -> impl Strategy<Value = RequestId> {
     wild().prop_filter_map("not an id", |id| RequestId::new(&id))
 }
 
+fn token() -> impl Strategy<Value = Token> {
+    "[!-~]{1,64}".prop_filter_map("not a token", |token| Token::new(&token))
+}
+
 fn position() -> impl Strategy<Value = Position> {
     (any::<u64>(), any::<u64>()).prop_map(|(epoch, seq)| Position { epoch, seq })
 }
@@ -82,9 +86,21 @@ fn range() -> impl Strategy<Value = HistoryRange> {
 
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        (nick(), option::of(vec(entry_room(), 0..4)))
-            .prop_map(|(nick, rooms)| Command::Hello { nick, rooms }),
-        (target(), text(), any::<bool>()).prop_map(|(to, text, action)| Command::Send { to, text, action }),
+        (nick(), option::of(token()), option::of(id()), option::of(vec(entry_room(), 0..4)), any::<bool>())
+            .prop_map(|(nick, token, client, rooms, hidden)| Command::Hello {
+                nick,
+                token,
+                client,
+                rooms,
+                hidden
+            }),
+        (target(), text(), any::<bool>(), option::of(any::<u64>()))
+            .prop_map(|(to, text, action, reply)| Command::Send { to, text, action, reply }),
+        (room(), any::<u64>(), text()).prop_map(|(room, seq, text)| Command::Edit { room, seq, text }),
+        (room(), any::<u64>()).prop_map(|(room, seq)| Command::Delete { room, seq }),
+        (room(), any::<u64>()).prop_map(|(room, seq)| Command::Read { room, seq }),
+        (target(), "\\PC{0,60}", option::of(any::<u64>()), 1..=limits::PAGE_MAX)
+            .prop_map(|(of, words, before, limit)| Command::Search { of, words, before, limit }),
         room().prop_map(|room| Command::Create { room }),
         entry_room().prop_map(Command::Join),
         room().prop_map(|room| Command::Leave { room }),
@@ -104,12 +120,34 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 pub(super) fn message() -> impl Strategy<Value = Message> {
-    (room(), 0..=SAFE_MAX, 0..=SAFE_MAX, nick(), option::of(nick()), text(), any::<bool>()).prop_map(
-        |(room, seq, at, from, to, text, action)| {
+    let flags = any::<(bool, bool)>();
+    let names = (nick(), option::of(nick()), option::of((0..=SAFE_MAX, nick())));
+    (room(), 0..=SAFE_MAX, 0..=SAFE_MAX, names, text(), flags).prop_map(
+        |(room, seq, at, (from, to, reply), text, (action, edited))| {
             let to = to.filter(|_| room.is_direct());
-            Message { room, seq, at, from, to, text, action }
+            let reply = reply.map(|(seq, from)| Answered { seq, from });
+            Message { room, seq, at, from, to, text, action, reply, edited }
         },
     )
+}
+
+pub(super) fn record() -> impl Strategy<Value = Record> {
+    prop_oneof![
+        message().prop_map(Record::Message),
+        (room(), [0..=SAFE_MAX, 0..=SAFE_MAX, 0..=SAFE_MAX], nick(), text()).prop_map(
+            |(room, [seq, at, target], from, text)| Record::Edited(Edited {
+                room,
+                seq,
+                at,
+                from,
+                target,
+                text
+            })
+        ),
+        (room(), [0..=SAFE_MAX, 0..=SAFE_MAX, 0..=SAFE_MAX], nick()).prop_map(
+            |(room, [seq, at, target], from)| Record::Deleted(Deleted { room, seq, at, from, target })
+        ),
+    ]
 }
 
 pub(super) fn history() -> impl Strategy<Value = History> {
@@ -125,8 +163,9 @@ pub(super) fn history() -> impl Strategy<Value = History> {
 }
 
 fn entered() -> impl Strategy<Value = Entered> {
-    (room(), position(), any::<usize>(), option::of(nick()))
-        .prop_map(|(room, position, count, with)| Entered { room, position, count, with })
+    (room(), position(), any::<[usize; 2]>(), option::of(nick()), option::of(any::<u64>())).prop_map(
+        |(room, position, [count, unread], with, read)| Entered { room, position, count, with, read, unread },
+    )
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
@@ -165,9 +204,18 @@ fn disconnect() -> impl Strategy<Value = Disconnect> {
 pub(super) fn event() -> impl Strategy<Value = Event> {
     let id = || option::of(id());
     prop_oneof![
-        (id(), nick(), any::<String>(), vec(entered(), 0..3), limits())
-            .prop_map(|(id, nick, server, rooms, limits)| Event::Welcome { id, nick, server, rooms, limits }),
-        message().prop_map(Event::Message),
+        (
+            id(),
+            nick(),
+            (option::of(token()), any::<[bool; 2]>()),
+            any::<String>(),
+            vec(entered(), 0..3),
+            limits()
+        )
+            .prop_map(|(id, nick, (token, [resumed, hidden]), server, rooms, limits)| {
+                Event::Welcome { id, nick, token, resumed, hidden, server, rooms, limits }
+            }),
+        record().prop_map(Event::from),
         presence().prop_map(Event::Presence),
         (room(), nick(), nick()).prop_map(|(room, from, to)| Event::Renamed(Rename { room, from, to })),
         (room(), any::<[u64; 3]>()).prop_map(|(room, [epoch, after, before])| Event::Gap {
@@ -202,6 +250,8 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         (id(), nick()).prop_map(|(id, nick)| Event::Nick { id, nick }),
         (id(), any::<bool>()).prop_map(|(id, hidden)| Event::Hidden { id, hidden }),
         (id(), history()).prop_map(|(id, history)| Event::History { id, history }),
+        (id(), history()).prop_map(|(id, history)| Event::Found { id, history }),
+        (id(), room(), any::<u64>()).prop_map(|(id, room, seq)| Event::Read { id, room, seq }),
         id().prop_map(|id| Event::Pong { id }),
         (id(), error()).prop_map(|(id, error)| Event::Error { id, error }),
         disconnect().prop_map(Event::Disconnect),

@@ -149,7 +149,12 @@ proptest! {
         let line = text.strip_suffix('\n').unwrap();
         prop_assert!(!line.chars().any(char::is_control), "{line:?}");
         prop_assert!(!line.starts_with("Server:"), "{line:?}");
-        prop_assert_eq!(line.strip_prefix(&heading(&message)), Some(message.text.as_str()));
+        let marks = [
+            message.reply.as_ref().map(|answered| format!("(in reply to {}) ", answered.from)).unwrap_or_default(),
+            if message.edited { " (edited)".to_owned() } else { String::new() },
+        ];
+        let expected = format!("{}{}{}", marks[0], message.text, marks[1]);
+        prop_assert_eq!(line.strip_prefix(&heading(&message)), Some(&*expected));
     }
 
     #[test]
@@ -169,7 +174,7 @@ proptest! {
                 return Ok(());
             }
         };
-        let message = Message { room: RoomName::lobby(), seq: 1, at: 0, from, to: None, text, action };
+        let message = said(from, text, action);
         let text = rendered(style, |out| render::message(&message, style, out));
         let lines: Vec<&str> = text.lines().collect();
         prop_assert_eq!(lines.len(), 1);
@@ -231,6 +236,11 @@ proptest! {
     }
 }
 
+fn said(from: Nick, text: Text, action: bool) -> Message {
+    let room = RoomName::lobby();
+    Message { room, seq: 1, at: 0, from, to: None, text, action, reply: None, edited: false }
+}
+
 #[test]
 fn a_text_cannot_open_a_line_of_its_own() {
     for forged in [
@@ -240,15 +250,7 @@ fn a_text_cannot_open_a_line_of_its_own() {
         "hi\u{1b}[2K\u{1b}[GServer: bye",
         "hi\u{85}x",
     ] {
-        let message = Message {
-            room: RoomName::lobby(),
-            seq: 1,
-            at: 0,
-            from: Nick::parse("alice").unwrap(),
-            to: None,
-            text: Text::clean(forged).unwrap(),
-            action: false,
-        };
+        let message = said(Nick::parse("alice").unwrap(), Text::clean(forged).unwrap(), false);
         for style in STYLES {
             let text = rendered(style, |out| render::message(&message, style, out));
             assert!(text.starts_with("alice: hi") && text.ends_with('\n'), "{text:?}");

@@ -32,7 +32,8 @@ impl Hub {
             return Ok(Missed::Messages(recent.messages));
         }
         let first = recent.messages.first().map_or_else(|| room.log.last_seq() + 1, |first| first.seq);
-        let mut stored = self.store.read(&room.name, range, PAGE_MAX).await?;
+        let key = crate::store::RoomKey { id: crate::store::RoomId(0), name: room.name.clone() };
+        let mut stored = self.store.messages(&key, range, PAGE_MAX).await?;
         stored.retain(|message| message.seq < first);
         Ok(if stored.is_empty() { Missed::Lost { before: first } } else { Missed::Messages(stored) })
     }
@@ -53,7 +54,8 @@ impl Hub {
                 (HistoryRange::After(_), _) | (_, None) => range,
                 (_, Some(first)) => HistoryRange::Before(first.seq),
             };
-            let stored = self.store.read(&room.name, older, limit + 1).await.map_err(|error| {
+            let key = crate::store::RoomKey { id: crate::store::RoomId(0), name: room.name.clone() };
+            let stored = self.store.messages(&key, older, limit + 1).await.map_err(|error| {
                 tracing::error!(%error, room = %room.name, "history was not read");
                 busy("The server cannot read history at the moment")
             })?;

@@ -132,7 +132,14 @@ impl LineDoor {
             };
         }
         let nick = Nick::parse(line).map_err(ErrorReply::bad_nick)?;
-        self.ask(Command::Hello { nick: nick.clone(), rooms: None }).await?;
+        self.ask(Command::Hello {
+            nick: nick.clone(),
+            token: None,
+            client: None,
+            rooms: None,
+            hidden: false,
+        })
+        .await?;
         tracing::Span::current().record("nick", nick.as_str());
         self.room = Some(RoomName::lobby());
         self.reply("Connected to the server", out);

@@ -57,6 +57,7 @@ impl LineDoor {
                     self.reply(lines.trim_end(), out);
                 }
             }
+            Typed::Backlog(_) | Typed::Search(_) | Typed::Reply(..) | Typed::Edit(_) | Typed::Delete => {}
             Typed::Quit => return Err(Refusal::Disconnect(DisconnectCode::Bye)),
         }
         Ok(())
