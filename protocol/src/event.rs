@@ -84,6 +84,15 @@ pub enum Record {
 }
 
 impl Record {
+    /// In which room's log it is.
+    pub fn room(&self) -> &RoomName {
+        match self {
+            Record::Message(Message { room, .. })
+            | Record::Edited(Edited { room, .. })
+            | Record::Deleted(Deleted { room, .. }) => room,
+        }
+    }
+
     /// Its number.
     pub fn seq(&self) -> Seq {
         match self {

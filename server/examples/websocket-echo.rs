@@ -90,6 +90,7 @@ async fn main() -> std::io::Result<()> {
         web_dir: None,
         allow_origins: Vec::new(),
         stopping: shutdown.clone(),
+        trouble: Arc::new(|| None),
     }));
     loop {
         let (stream, _) = listener.accept().await?;

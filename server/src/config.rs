@@ -41,6 +41,10 @@ pub struct Config {
     #[arg(long, env = "CROSSTALK_RATE_LIMIT", value_name = "N|off", default_value_t = Limit::Of(limits::RATE))]
     pub rate_limit: Limit<u32>,
 
+    /// Messages that whoever enters a room on lines is shown
+    #[arg(long, env = "CROSSTALK_BACKLOG", value_name = "N|off", default_value_t = Limit::Of(limits::HISTORY_LINES))]
+    pub backlog: Limit<usize>,
+
     /// Connections in all
     #[arg(long, env = "CROSSTALK_MAX_CONNECTIONS", value_name = "N", default_value_t = limits::MAX_CONNECTIONS, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub max_connections: usize,

@@ -9,6 +9,7 @@ mod upgrade;
 
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
@@ -39,6 +40,8 @@ pub struct HttpOptions {
     pub allow_origins: Vec<Origin>,
     /// Cancelled when the server stops: then it is not ready.
     pub stopping: CancellationToken,
+    /// Why nothing can be stored at the moment, if so: then it is not ready, either.
+    pub trouble: Arc<dyn Fn() -> Option<String> + Send + Sync>,
 }
 
 /// The HTTP port's service, shared by all connections.
@@ -50,13 +53,13 @@ pub struct Http {
 impl Http {
     /// Puts the routes together.
     pub fn new(options: HttpOptions) -> Self {
-        let HttpOptions { web_dir, allow_origins, stopping } = options;
+        let HttpOptions { web_dir, allow_origins, stopping, trouble } = options;
         let origins = AllowedOrigins::new(allow_origins);
         let ready = move || async move {
-            if stopping.is_cancelled() {
-                (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-            } else {
-                (StatusCode::OK, "ready\n")
+            match trouble() {
+                _ if stopping.is_cancelled() => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
+                Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("cannot store: {why}\n")),
+                None => (StatusCode::OK, "ready\n".to_owned()),
             }
         };
         let router = Router::new()

@@ -11,7 +11,8 @@
 //!
 //! - [`listener`] accepts, [`detection`] sees which door a peer wants, [`connection`] owns its
 //!   socket, and a door in [`transport`] turns bytes into commands and events into bytes.
-//! - [`session`] is one peer without a socket. [`hub`] knows who is here and which rooms there are.
+//! - [`session`] is one peer without a socket, and one of the connections of a [`user`]. [`hub`] knows
+//!   who is here and which rooms there are.
 //! - [`sequencer`] takes what has come since the last batch, numbers it, has the [`store`] keep it,
 //!   and appends it to the logs of its rooms: one [`segment`] a room and batch.
 //! - [`log`] holds the newest segments of a [`room`]. A segment's bytes are encoded once per
@@ -41,5 +42,6 @@ mod server;
 pub mod session;
 pub mod store;
 pub mod transport;
+pub mod user;
 
 pub use server::{Server, StartError};

@@ -111,6 +111,25 @@ pub const QUEUE_MAX: usize = 65_536;
 /// Drafts of one batch.
 pub const BATCH_MAX: usize = 1_024;
 
+/// People who are not connected whom a server without a store remembers. Each costs about a kilobyte.
+pub const RESTING_MAX: usize = 10_000;
+
+/// Labels of messages that a server without a store remembers, so that none is taken twice.
+pub const LABELS_MAX: usize = 100_000;
+
+/// People on lines who have gone and whom the server may have something to tell when they return.
+pub const ABSENCES_MAX: usize = 10_000;
+
+/// How long after they have gone.
+pub const ABSENCE_TIME: Duration = Duration::from_secs(60 * 60);
+
+/// How long its author can change or withdraw a message. It is for mending; what has been answered
+/// and built upon stays.
+pub const EDIT_TIME: Duration = Duration::from_secs(60 * 60);
+
+/// Newest entries of a room among which somebody's last message is looked for.
+pub const LAST_MESSAGE_ENTRIES: usize = 10_000;
+
 /// Entries that a room keeps in memory.
 pub const TAIL_ENTRIES: usize = 10_000;
 
@@ -133,5 +152,8 @@ pub const PRESENCE_TIME: Duration = Duration::from_millis(500);
 /// People up to whom a gathered announcement names each on a line of its own.
 pub const PRESENCE_LINES: usize = 3;
 
-/// Messages that `/history` shows if no number is given.
+/// Messages that `/history` shows if no number is given, and who joins a room on lines.
 pub const HISTORY_LINES: usize = 20;
+
+/// Messages that `/search` shows.
+pub const SEARCH_LINES: usize = 20;

@@ -39,6 +39,8 @@ pub struct Context {
     pub http_port: u16,
     /// Messages a second of one connection.
     pub rate: Option<u32>,
+    /// Messages that whoever enters a room on lines is shown.
+    pub backlog: Option<usize>,
     /// Who is let in.
     pub admission: Arc<Admission>,
     /// Who is told why not.
@@ -144,16 +146,17 @@ async fn serve_tcp(stream: TcpStream, context: &Context) -> io::Result<Option<En
         detected = detect(&stream, true) => detected?,
         () = context.shutdown.cancelled() => Err(DisconnectCode::Shutdown),
     };
-    let session = || Session::new(context.hub.clone(), context.rate);
     Ok(Some(match detected {
         Ok((Kind::Json, first)) => {
             Span::current().record("transport", "json");
-            let door = JsonDoor::new(Lines::default(), session());
+            let door = JsonDoor::new(Lines::default(), Session::new(context.hub.clone(), context.rate));
             connection::run(stream, door, &first, &context.shutdown).await
         }
         Ok((Kind::Lines, first)) => {
             Span::current().record("transport", "lines");
-            connection::run(stream, LineDoor::new(session()), &first, &context.shutdown).await
+            let from = stream.peer_addr()?.ip().to_canonical();
+            let session = Session::passing(context.hub.clone(), context.rate, from);
+            connection::run(stream, LineDoor::new(session, context.backlog), &first, &context.shutdown).await
         }
         Ok((Kind::Http, _)) => {
             Span::current().record("transport", "http");

@@ -2,18 +2,24 @@
 //!
 //! The log owns the order of its entries. Appending is the sequencer's alone; reading is from a
 //! [`Cursor`], and history and live traffic are the same reading. A cursor that has fallen behind
-//! the segments is told so, and goes on with the newest messages, which are remembered by
+//! the segments is told so, and goes on with the newest entries, which are [kept](kept) by
 //! themselves: news about people come and go without pushing out what was said. What is not
-//! remembered either is the store's. The log knows no peer.
+//! kept in memory either is the store's. The log knows no peer.
+
+mod kept;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crosstalk_protocol::{HistoryRange, Message, Position, Seq};
+use crosstalk_protocol::{HistoryRange, Message, Position, Record, Seq, Text};
 
 use crate::limits::{TAIL_BYTES, TAIL_BYTES_MIN, TAIL_ENTRIES, TAILS_BYTES};
 use crate::segment::{Entry, Segment};
+use crate::store::{Authored, Hits, Words};
+
+use self::kept::Kept;
+pub use self::kept::Recent;
 
 /// A place in one log from which a connection reads on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,17 +61,6 @@ pub enum Read {
     },
 }
 
-/// What memory holds of a log's messages, for a reader of history.
-#[derive(Debug, Default)]
-pub struct Recent {
-    /// The messages, oldest first.
-    pub messages: Vec<Message>,
-    /// Whether memory holds more in the direction asked for.
-    pub more: bool,
-    /// Whether older messages belong to the answer that memory does not hold: the store may.
-    pub exhausted: bool,
-}
-
 /// One room's log.
 #[derive(Debug)]
 pub struct Log {
@@ -84,28 +79,24 @@ struct Tail {
     /// Entries in `segments`.
     entries: usize,
     last_seq: Seq,
-    /// Messages up to this number are in no segment.
+    /// Entries up to this number are in no segment.
     cut: Seq,
-    /// The newest messages, for those who come late.
-    messages: VecDeque<Message>,
-    /// Bytes in `messages`.
-    weight: usize,
-    /// Messages up to this number are not in `messages`.
-    forgotten: Seq,
+    /// The newest entries, for those who come late.
+    kept: Kept,
 }
 
 impl Log {
-    /// A log whose last stored message is `last_seq`, with nothing of it in memory.
-    pub fn new(epoch: u64, last_seq: Seq, total: Arc<AtomicUsize>) -> Self {
+    /// A log that has come as far as `last`, with nothing of it in memory. Its entries up to
+    /// `expired` are nowhere. `total` counts the bytes of all logs.
+    pub fn new(last: Position, expired: Seq, total: Arc<AtomicUsize>) -> Self {
+        let Position { epoch, seq: last_seq } = last;
         let tail = Tail {
             segments: VecDeque::new(),
             first: 0,
             entries: 0,
             last_seq,
             cut: last_seq,
-            messages: VecDeque::new(),
-            weight: 0,
-            forgotten: last_seq,
+            kept: Kept::new(last_seq, expired),
         };
         Self {
             epoch,
@@ -118,38 +109,70 @@ impl Log {
     /// Appends a batch as one segment. Only the sequencer does, so that there is one order.
     pub fn append(&self, entries: Vec<Entry>) {
         let mut tail = self.tail_mut();
-        let segment = Segment::new(entries, tail.last_seq, self.meter.clone());
+        let segment = Arc::new(Segment::new(entries, tail.last_seq, self.meter.clone()));
         tail.last_seq = segment.last_seq();
-        for message in segment.messages() {
-            tail.weight += weight(message);
-            self.meter.add(weight(message));
-            tail.messages.push_back(message.clone());
-        }
         tail.entries += segment.len();
-        tail.segments.push_back(Arc::new(segment));
+        tail.segments.push_back(segment.clone());
+        for entry in segment.numbered() {
+            self.meter.add(tail.kept.push(entry.clone()));
+            match &entry.record {
+                Record::Message(_) => {}
+                Record::Edited(edited) => self.amend(&mut tail, edited.target, Some(&edited.text)),
+                Record::Deleted(deleted) => self.amend(&mut tail, deleted.target, None),
+            }
+        }
         self.end.fetch_add(1, Ordering::Release);
         let dropped = self.trim(&mut tail);
         drop(tail);
-        drop(dropped); // Freed outside the lock.
+        drop((segment, dropped)); // Freed outside the lock.
+    }
+
+    /// Gives a message that is in memory other words, or takes them out, wherever they stand. Who has
+    /// read it already reads of the change behind it.
+    fn amend(&self, tail: &mut Tail, target: Seq, text: Option<&Text>) {
+        let (before, after) = tail.kept.amend(target, text);
+        self.meter.remove(before);
+        self.meter.add(after);
+        for segment in &mut tail.segments {
+            if segment.last_seq() >= target
+                && let Some(amended) = segment.amended(target, text)
+            {
+                *segment = Arc::new(amended);
+            }
+        }
+    }
+
+    /// Forgets the entries up to `seq`, which are nowhere any more.
+    pub fn expire(&self, seq: Seq) {
+        let mut tail = self.tail_mut();
+        self.meter.remove(tail.kept.expire(seq));
+        while tail.segments.front().is_some_and(|segment| segment.last_seq() <= seq) {
+            tail.drop_segment();
+        }
+        tail.cut = tail.cut.max(seq);
+    }
+
+    /// Begins behind `last_seq`, where the store has come to while the room was not in memory.
+    /// Nothing changes once something was appended.
+    pub fn catch_up(&self, last_seq: Seq) {
+        let mut tail = self.tail_mut();
+        if self.end.load(Ordering::Relaxed) == 0 && tail.last_seq < last_seq {
+            (tail.last_seq, tail.cut) = (last_seq, last_seq);
+            tail.kept.catch_up(last_seq);
+        }
     }
 
     /// Half of the bytes are for messages, half for segments.
     fn trim(&self, tail: &mut Tail) -> Vec<Arc<Segment>> {
         let crowded = self.meter.total.load(Ordering::Relaxed) > TAILS_BYTES;
         let bytes_max = if crowded { TAIL_BYTES_MIN } else { TAIL_BYTES } / 2;
-        while tail.messages.len() > 1 && (tail.weight > bytes_max || tail.messages.len() > TAIL_ENTRIES) {
-            let Some(message) = tail.messages.pop_front() else { break };
-            tail.weight -= weight(&message);
-            self.meter.remove(weight(&message));
-            tail.forgotten = message.seq;
+        while tail.kept.len() > 1 && (tail.kept.weight() > bytes_max || tail.kept.len() > TAIL_ENTRIES) {
+            self.meter.remove(tail.kept.pop());
         }
-        let mut bytes = self.bytes().saturating_sub(tail.weight);
+        let mut bytes = self.bytes().saturating_sub(tail.kept.weight());
         let mut dropped = Vec::new();
         while tail.segments.len() > 1 && (bytes > bytes_max || tail.entries > TAIL_ENTRIES) {
-            let Some(segment) = tail.segments.pop_front() else { break };
-            tail.first += 1;
-            tail.entries -= segment.len();
-            tail.cut = segment.last_seq();
+            let Some(segment) = tail.drop_segment() else { break };
             bytes = bytes.saturating_sub(segment.weight());
             dropped.push(segment);
         }
@@ -170,9 +193,9 @@ impl Log {
         known.then_some(Cursor { next: BEHIND, seen: position.seq })
     }
 
-    /// A cursor before the first message in memory.
+    /// A cursor before the first entry in memory.
     pub fn start(&self) -> Cursor {
-        Cursor { next: BEHIND, seen: self.tail().forgotten }
+        Cursor { next: BEHIND, seen: self.tail().kept.forgotten() }
     }
 
     /// Whether there is something behind `cursor`.
@@ -203,26 +226,42 @@ impl Log {
         Read::Segment { segment: segment.clone(), after }
     }
 
-    /// What memory holds of `range`, at most `limit` messages.
-    pub fn recent(&self, range: HistoryRange, limit: usize) -> Recent {
+    /// What memory holds of the messages of `range`, at most `limit`.
+    pub fn recent_messages(&self, range: HistoryRange, limit: usize) -> Recent<Message> {
         let tail = self.tail();
-        let behind = |seq| tail.messages.partition_point(|message| message.seq <= seq);
-        let (start, end, more, exhausted) = match range {
-            HistoryRange::After(seq) => {
-                let start = behind(seq);
-                let end = tail.messages.len().min(start + limit);
-                (start, end, end < tail.messages.len(), seq < tail.forgotten)
-            }
-            HistoryRange::Latest | HistoryRange::Before(_) => {
-                let end = match range {
-                    HistoryRange::Before(seq) => behind(seq.saturating_sub(1)),
-                    _ => tail.messages.len(),
-                };
-                let start = end.saturating_sub(limit);
-                (start, end, start > 0, start == 0 && tail.forgotten > 0)
-            }
-        };
-        Recent { messages: tail.messages.range(start..end).cloned().collect(), more, exhausted }
+        tail.kept.messages(range, limit, tail.last_seq)
+    }
+
+    /// What memory holds of the entries behind `after`, at most `limit`.
+    pub fn recent_records(&self, after: Seq, limit: usize) -> Recent<Record> {
+        let tail = self.tail();
+        tail.kept.records(after, limit, tail.last_seq)
+    }
+
+    /// The message with that number, if it is in memory.
+    pub fn message(&self, seq: Seq) -> Option<Authored> {
+        self.tail().kept.message(seq)
+    }
+
+    /// Whether memory knows all there is to know of the entry with that number.
+    pub fn remembers(&self, seq: Seq) -> bool {
+        let tail = self.tail();
+        seq > tail.kept.forgotten() || seq <= tail.kept.expired()
+    }
+
+    /// The newest message in memory of which `is_it` holds.
+    pub fn last_message(&self, is_it: impl Fn(&Authored) -> bool) -> Option<Authored> {
+        self.tail().kept.last_message(is_it)
+    }
+
+    /// The newest messages in memory before `before` that have all the words.
+    pub fn find(&self, words: &Words, before: Option<Seq>, limit: usize) -> Hits {
+        self.tail().kept.find(words, before, limit)
+    }
+
+    /// Entries up to this number are nowhere any more.
+    pub fn expired(&self) -> Seq {
+        self.tail().kept.expired()
     }
 
     /// The life of this log.
@@ -230,14 +269,14 @@ impl Log {
         self.epoch
     }
 
-    /// The number of the newest message; 0 if there has been none.
+    /// The number of the newest entry; 0 if there has been none.
     pub fn last_seq(&self) -> Seq {
         self.tail().last_seq
     }
 
-    /// When the newest message in memory was taken, in milliseconds since 1970.
+    /// When the newest entry in memory was taken, in milliseconds since 1970.
     pub fn last_at(&self) -> Option<u64> {
-        self.tail().messages.back().map(|message| message.at)
+        self.tail().kept.last().map(|entry| entry.record.at())
     }
 
     /// Bytes in memory, encodings included.
@@ -254,20 +293,25 @@ impl Log {
     }
 }
 
+impl Tail {
+    fn drop_segment(&mut self) -> Option<Arc<Segment>> {
+        let segment = self.segments.pop_front()?;
+        self.first += 1;
+        self.entries -= segment.len();
+        self.cut = self.cut.max(segment.last_seq());
+        Some(segment)
+    }
+}
+
 impl Drop for Log {
     fn drop(&mut self) {
-        let weight = self.tail().weight;
+        let weight = self.tail().kept.weight();
         self.meter.remove(weight);
     }
 }
 
 /// The `next` of a cursor of which only the last message seen is known.
 const BEHIND: u64 = u64::MAX;
-
-/// Bytes of a remembered message. Its text is shared with the segment, while that lasts.
-fn weight(message: &Message) -> usize {
-    size_of::<Message>() + message.text.as_str().len()
-}
 
 /// Counts the bytes of one log's segments, and of all logs'.
 #[derive(Debug, Default)]
@@ -293,7 +337,8 @@ mod tests {
     use crosstalk_protocol::{Nick, RoomName, Text};
 
     use super::*;
-    use crate::segment::Body;
+    use crate::segment::{Body, Numbered};
+    use crate::store::UserId;
 
     fn entries(seqs: std::ops::RangeInclusive<Seq>, text: &str) -> Vec<Entry> {
         seqs.map(|seq| {
@@ -301,19 +346,20 @@ mod tests {
             let text = Text::clean(text).unwrap();
             let message =
                 Message { room, seq, at: 0, from, to: None, text, action: false, reply: None, edited: false };
-            Entry { body: Body::Message(message), unseen_by: None }
+            let numbered = Numbered { author: UserId(1), record: Record::Message(message) };
+            Entry { body: Body::Numbered(numbered), unseen_by: None }
         })
         .collect()
     }
 
     fn log() -> Log {
-        Log::new(1, 0, Arc::default())
+        Log::new(Position { epoch: 1, seq: 0 }, 0, Arc::default())
     }
 
     fn read(log: &Log, cursor: &mut Cursor) -> Vec<Seq> {
         let mut seqs = Vec::new();
         while let Read::Segment { segment, after } = log.read(cursor) {
-            seqs.extend(segment.messages().map(|message| message.seq).filter(|seq| *seq > after));
+            seqs.extend(segment.numbered().map(|entry| entry.record.seq()).filter(|seq| *seq > after));
         }
         seqs
     }
@@ -348,7 +394,7 @@ mod tests {
     #[test]
     fn the_memory_is_bounded_in_bytes_and_entries() {
         let total = Arc::new(AtomicUsize::new(0));
-        let log = Log::new(1, 0, total.clone());
+        let log = Log::new(Position { epoch: 1, seq: 0 }, 0, total.clone());
         let mut cursor = log.end();
         let text = "x".repeat(4_000);
         for seq in 1..=5_000 {
@@ -356,15 +402,15 @@ mod tests {
             assert!(log.bytes() <= TAIL_BYTES + 10_000, "{}", log.bytes());
         }
         assert!(matches!(log.read(&mut cursor), Read::Behind { after: 0 }));
-        let recent = log.recent(HistoryRange::After(0), 10_000);
-        let first = recent.messages[0].seq;
+        let recent = log.recent_messages(HistoryRange::After(0), 10_000);
+        let first = recent.entries[0].seq;
         assert!(recent.exhausted && first > 500 && first < 5_000, "{first}");
         cursor.advance(4_990);
         assert_eq!(read(&log, &mut cursor), (4_991..=5_000).collect::<Vec<_>>());
         for seq in 0..TAIL_ENTRIES as u64 + 1_000 {
             log.append(entries(5_001 + seq..=5_001 + seq, "x"));
         }
-        assert!(log.tail().entries <= TAIL_ENTRIES && log.tail().messages.len() <= TAIL_ENTRIES);
+        assert!(log.tail().entries <= TAIL_ENTRIES && log.tail().kept.len() <= TAIL_ENTRIES);
         assert_eq!(total.load(Ordering::Relaxed), log.bytes());
         drop(log);
         assert_eq!(total.load(Ordering::Relaxed), 0, "what is dropped is not counted");
@@ -373,12 +419,12 @@ mod tests {
     #[test]
     fn a_crowded_memory_leaves_each_room_a_little() {
         let total = Arc::new(AtomicUsize::new(TAILS_BYTES));
-        let log = Log::new(1, 0, total);
+        let log = Log::new(Position { epoch: 1, seq: 0 }, 0, total);
         for seq in 1..=1_000 {
             log.append(entries(seq..=seq, "hello"));
         }
         assert!(log.bytes() <= TAIL_BYTES_MIN, "{}", log.bytes());
-        assert!(!log.recent(HistoryRange::Latest, 10).messages.is_empty());
+        assert!(!log.recent_messages(HistoryRange::Latest, 10).entries.is_empty());
     }
 
     #[test]
@@ -391,8 +437,8 @@ mod tests {
             let body = Body::Renamed { number, rename: rename.clone(), on_lines: true };
             log.append(vec![Entry { body, unseen_by: None }]);
         }
-        let recent = log.recent(HistoryRange::Latest, 10);
-        assert_eq!(recent.messages.iter().map(|message| message.seq).collect::<Vec<_>>(), [1, 2, 3]);
+        let recent = log.recent_messages(HistoryRange::Latest, 10);
+        assert_eq!(recent.entries.iter().map(|message| message.seq).collect::<Vec<_>>(), [1, 2, 3]);
         assert!(!recent.exhausted && !recent.more);
     }
 }

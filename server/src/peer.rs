@@ -1,4 +1,4 @@
-//! The hub's handle on one connection: who it is, its mailbox, and the doorbell that says that
+//! The hub's handle on one connection: whose it is, its mailbox, and the doorbell that says that
 //! there is something to read. The hub never waits for a peer; it leaves mail and rings.
 
 use std::fmt;
@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use crosstalk_protocol::{ErrorReply, Nick, RequestId, RoomName, Seq};
+use crosstalk_protocol::{ErrorReply, Event, RequestId, RoomName, Seq};
 use futures_util::task::AtomicWaker;
 
+use crate::hub::Membership;
 use crate::limits::IN_FLIGHT_MAX;
-use crate::log::Cursor;
-use crate::room::Room;
+use crate::user::User;
 
 /// Tells connections apart, for as long as the server runs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -43,61 +43,56 @@ pub enum Mail {
         /// Why.
         error: ErrorReply,
     },
-    /// Somebody opened a direct conversation with this peer.
-    Opened {
-        /// The room of two.
-        room: Arc<Room>,
-        /// Where reading begins.
-        cursor: Cursor,
-        /// The other person.
-        with: Arc<Peer>,
+    /// The peer is in one more room: another connection of the same person has entered it, or
+    /// somebody opened a direct conversation.
+    Entered(Membership),
+    /// The peer is in a room no longer: another connection of the same person has left it.
+    Left {
+        /// The room.
+        room: RoomName,
     },
+    /// Something else that another connection of the same person has done.
+    Told(Event),
 }
 
 /// One connection that has said hello.
 pub struct Peer {
     /// Which one.
     pub id: PeerId,
-    profile: Mutex<Profile>,
+    /// Whose.
+    pub user: Arc<User>,
+    /// What tells the person's clients apart.
+    pub client: Option<RequestId>,
     mail: Mutex<Vec<Mail>>,
     bell: Bell,
     in_flight: AtomicUsize,
-}
-
-#[derive(Clone)]
-struct Profile {
-    nick: Nick,
-    hidden: bool,
+    replaced: AtomicBool,
 }
 
 impl Peer {
-    /// A visible peer.
-    pub fn new(id: PeerId, nick: Nick) -> Self {
+    /// A connection of `user`.
+    pub fn new(id: PeerId, user: Arc<User>, client: Option<RequestId>) -> Self {
         Self {
             id,
-            profile: Mutex::new(Profile { nick, hidden: false }),
+            user,
+            client,
             mail: Mutex::default(),
             bell: Bell::default(),
             in_flight: AtomicUsize::new(0),
+            replaced: AtomicBool::new(false),
         }
     }
 
-    /// The nickname.
-    pub fn nick(&self) -> Nick {
-        lock(&self.profile).nick.clone()
+    /// Says that the same client has come back over another connection. The hub knows this one no
+    /// longer; its task is told to end it.
+    pub(crate) fn replace(&self) {
+        self.replaced.store(true, Ordering::Release);
+        self.ring();
     }
 
-    pub(crate) fn set_nick(&self, nick: Nick) {
-        lock(&self.profile).nick = nick;
-    }
-
-    /// Whether the peer is out of sight.
-    pub fn is_hidden(&self) -> bool {
-        lock(&self.profile).hidden
-    }
-
-    pub(crate) fn set_hidden(&self, hidden: bool) {
-        lock(&self.profile).hidden = hidden;
+    /// Whether the same client has come back over another connection.
+    pub fn is_replaced(&self) -> bool {
+        self.replaced.load(Ordering::Acquire)
     }
 
     /// Leaves mail and rings. A session takes no requests while its mailbox is full, so that it holds
@@ -148,11 +143,7 @@ impl Peer {
 
 impl fmt::Debug for Peer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Peer")
-            .field("id", &self.id)
-            .field("nick", &self.nick())
-            .finish_non_exhaustive()
+        formatter.debug_struct("Peer").field("id", &self.id).field("user", &self.user).finish_non_exhaustive()
     }
 }
 

@@ -17,18 +17,21 @@ use crosstalk_protocol::{Nick, Presence, RoomName};
 
 use crate::limits::{PRESENCE_LINES, SMALL_ROOM};
 use crate::log::{Cursor, Log};
-use crate::peer::{Peer, PeerId, lock};
+use crate::peer::{Peer, lock};
 use crate::segment::{Body, Entry};
+use crate::store::{RoomId, RoomKey, UserId};
 
 /// A room.
 #[derive(Debug)]
 pub struct Room {
+    /// Its number.
+    pub id: RoomId,
     /// Its name.
     pub name: RoomName,
     /// What was said in it.
     pub log: Log,
     /// In a direct conversation, the two.
-    pub pair: Option<[PeerId; 2]>,
+    pub pair: Option<[UserId; 2]>,
     /// Whether one of the two has gone for good.
     ended: AtomicBool,
     /// Whether anything was ever said, or is about to be.
@@ -71,20 +74,15 @@ pub struct Names {
 }
 
 impl Room {
-    /// An empty public room.
-    pub fn new(name: RoomName, log: Log) -> Self {
-        Self::with(name, log, None, Members::default())
-    }
-
-    /// A direct conversation, with both in it.
-    pub fn direct(name: RoomName, log: Log, pair: [&Arc<Peer>; 2]) -> Self {
-        let members = Members { peers: pair.map(Clone::clone).into(), ..Members::default() };
-        Self::with(name, log, Some(pair.map(|peer| peer.id)), members)
-    }
-
-    fn with(name: RoomName, log: Log, pair: Option<[PeerId; 2]>, members: Members) -> Self {
+    /// A room in which nobody is: a public one, or the direct conversation of `pair`.
+    pub fn new(id: RoomId, name: RoomName, log: Log, pair: Option<[UserId; 2]>) -> Self {
         let (ended, used) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { name, log, pair, ended, used, members: Mutex::new(members) }
+        Self { id, name, log, pair, ended, used, members: Mutex::default() }
+    }
+
+    /// By what the store knows it.
+    pub fn key(&self) -> RoomKey {
+        RoomKey { id: self.id, name: self.name.clone() }
     }
 
     /// Appends a batch and rings everybody. Only the sequencer does.
@@ -107,23 +105,21 @@ impl Room {
     ) -> (Cursor, u64) {
         let mut members = lock(&self.members);
         members.peers.push(peer.clone());
-        if !peer.is_hidden() {
-            announce(members.appear(self, peer.nick(), notice));
+        if !peer.user.is_hidden() {
+            announce(members.appear(self, peer.user.nick(), notice));
         }
         (cursor(&self.log), members.news)
     }
 
-    /// Lets `peer` out.
+    /// Lets `peer` out. With their last connection, a person is there no longer. Nothing happens if
+    /// the peer is not there: its place may be that of another connection by now.
     pub fn leave(&self, peer: &Peer, notice: Option<Notice>, announce: impl FnOnce(Announcement)) {
-        if self.pair.is_some() {
-            self.ended.store(true, Ordering::Relaxed);
-        }
         let mut members = lock(&self.members);
-        if let Some(at) = members.peers.iter().position(|member| member.id == peer.id) {
-            members.peers.swap_remove(at);
-        }
-        if !peer.is_hidden() {
-            announce(members.disappear(self, &peer.nick(), notice));
+        let Some(at) = members.peers.iter().position(|member| member.id == peer.id) else { return };
+        members.peers.swap_remove(at);
+        let stays = members.peers.iter().any(|member| member.user.id == peer.user.id);
+        if !stays && !peer.user.is_hidden() {
+            announce(members.disappear(self, &peer.user.nick(), notice));
         }
     }
 
@@ -187,6 +183,11 @@ impl Room {
     /// Notes that a message is on its way into the log.
     pub fn note_use(&self) {
         self.used.store(true, Ordering::Release);
+    }
+
+    /// Notes that one of the two has left a direct conversation for good.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
     }
 
     /// Whether this is a direct conversation that one of the two has left.

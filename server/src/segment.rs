@@ -6,10 +6,11 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use crosstalk_protocol::line::render::{self, Notice, Style};
-use crosstalk_protocol::{Event, Message, Presence, Rename, Seq, json};
+use crosstalk_protocol::{Event, Presence, Record, Rename, Seq, Text, json};
 
 use crate::log::Meter;
 use crate::peer::PeerId;
+use crate::store::UserId;
 use crate::transport::websocket::frame;
 
 /// One entry of a log.
@@ -35,8 +36,10 @@ pub struct Reader {
 /// What happened in a room.
 #[derive(Clone, Debug)]
 pub enum Body {
-    /// Somebody said something. Only this is numbered, stored, and part of history.
-    Message(Message),
+    /// Somebody said something, or changed it. Only this is numbered, stored, and part of history.
+    Numbered(Numbered),
+    /// What had this number was withdrawn.
+    Withdrawn(Seq),
     /// People came or went.
     Presence {
         /// Its number among the room's news about people.
@@ -55,6 +58,45 @@ pub enum Body {
         /// Whether people are told here: once is enough for whoever shares several rooms.
         on_lines: bool,
     },
+}
+
+/// A numbered entry, and whose it is.
+#[derive(Clone, Debug)]
+pub struct Numbered {
+    /// Who wrote it.
+    pub author: UserId,
+    /// What they wrote.
+    pub record: Record,
+}
+
+impl Numbered {
+    /// If this is the message `target`, or a change of it, gives it other words; `false` if there are
+    /// none: then it has to go.
+    pub(crate) fn amend(&mut self, target: Seq, text: Option<&Text>) -> bool {
+        let words = match &mut self.record {
+            Record::Message(message) if message.seq == target => {
+                message.edited = true;
+                &mut message.text
+            }
+            Record::Edited(edited) if edited.target == target => &mut edited.text,
+            _ => return true,
+        };
+        match text {
+            Some(text) => {
+                *words = text.clone();
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn concerns(&self, target: Seq) -> bool {
+        match &self.record {
+            Record::Message(message) => message.seq == target,
+            Record::Edited(edited) => edited.target == target,
+            Record::Deleted(_) => false,
+        }
+    }
 }
 
 /// How an entry is written.
@@ -191,12 +233,29 @@ impl Segment {
         run
     }
 
-    /// The messages, oldest first.
-    pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
+    /// The numbered entries, oldest first.
+    pub fn numbered(&self) -> impl DoubleEndedIterator<Item = &Numbered> {
         self.entries.iter().filter_map(|entry| match &entry.body {
-            Body::Message(message) => Some(message),
-            Body::Presence { .. } | Body::Renamed { .. } => None,
+            Body::Numbered(numbered) => Some(numbered),
+            Body::Withdrawn(_) | Body::Presence { .. } | Body::Renamed { .. } => None,
         })
+    }
+
+    /// The segment with other words for the message `target` or, without `text`, with none; `None` if
+    /// it has none of it.
+    pub(crate) fn amended(&self, target: Seq, text: Option<&Text>) -> Option<Self> {
+        if !self.numbered().any(|entry| entry.concerns(target)) {
+            return None;
+        }
+        let mut entries = self.entries.to_vec();
+        for entry in &mut entries {
+            if let Body::Numbered(numbered) = &mut entry.body
+                && !numbered.amend(target, text)
+            {
+                entry.body = Body::Withdrawn(numbered.record.seq());
+            }
+        }
+        Some(Self::new(entries, self.last_seq, self.meter.clone()))
     }
 
     /// Entries.
@@ -226,7 +285,10 @@ impl First {
         let mut first = Self { message: Seq::MAX, news: u64::MAX };
         for entry in entries {
             match entry.body {
-                Body::Message(Message { seq, .. }) => first.message = first.message.min(seq),
+                Body::Numbered(Numbered { ref record, .. }) => {
+                    first.message = first.message.min(record.seq())
+                }
+                Body::Withdrawn(seq) => first.message = first.message.min(seq),
                 Body::Presence { number, .. } | Body::Renamed { number, .. } => {
                     first.news = first.news.min(number);
                 }
@@ -239,21 +301,24 @@ impl First {
 impl Entry {
     fn seq(&self) -> Option<Seq> {
         match &self.body {
-            Body::Message(message) => Some(message.seq),
+            Body::Numbered(numbered) => Some(numbered.record.seq()),
+            Body::Withdrawn(seq) => Some(*seq),
             Body::Presence { .. } | Body::Renamed { .. } => None,
         }
     }
 
     fn is_known(&self, reader: Reader) -> bool {
         match self.body {
-            Body::Message(Message { seq, .. }) => seq <= reader.after,
+            Body::Numbered(Numbered { ref record, .. }) => record.seq() <= reader.after,
+            Body::Withdrawn(seq) => seq <= reader.after,
             Body::Presence { number, .. } | Body::Renamed { number, .. } => number <= reader.known,
         }
     }
 
     fn text_len(&self) -> usize {
         match &self.body {
-            Body::Message(message) => message.text.as_str().len(),
+            Body::Numbered(numbered) => numbered.record.text().map_or(0, |text| text.as_str().len()),
+            Body::Withdrawn(_) => 0,
             Body::Presence { presence, notices, .. } => {
                 (presence.joined.len() + presence.left.len()) * size_of::<usize>() * 4
                     + size_of_val(&**notices)
@@ -265,14 +330,15 @@ impl Entry {
     fn encode(&self, encoding: Encoding, out: &mut Vec<u8>) {
         match encoding {
             Encoding::Line(style) => self.encode_lines(style, out),
-            Encoding::Json => encode_json(&self.event(), out),
-            Encoding::WebSocket => encode_websocket(&self.event(), out),
+            Encoding::Json => self.event().iter().for_each(|event| encode_json(event, out)),
+            Encoding::WebSocket => self.event().iter().for_each(|event| encode_websocket(event, out)),
         }
     }
 
     fn encode_lines(&self, style: Style, out: &mut Vec<u8>) {
         match &self.body {
-            Body::Message(message) => render::message(message, style, out),
+            Body::Numbered(numbered) => render::record(&numbered.record, style, out),
+            Body::Withdrawn(_) => {}
             Body::Presence { notices, .. } => {
                 notices.iter().for_each(|notice| render::notice(notice, style, out))
             }
@@ -284,21 +350,25 @@ impl Entry {
         }
     }
 
-    fn event(&self) -> Event {
-        match &self.body {
-            Body::Message(message) => Event::Message(message.clone()),
+    fn event(&self) -> Option<Event> {
+        Some(match &self.body {
+            Body::Numbered(numbered) => numbered.record.clone().into(),
+            Body::Withdrawn(_) => return None,
             Body::Presence { presence, .. } => Event::Presence(presence.clone()),
             Body::Renamed { rename, .. } => Event::Renamed(rename.clone()),
-        }
+        })
     }
 }
 
-/// Messages that were read from the store, encoded for one reader.
-pub fn encode_messages(messages: &[Message], encoding: Encoding) -> Bytes {
+/// Entries that were read from the store, encoded for one reader.
+pub fn encode_records(records: Vec<Record>, encoding: Encoding) -> Bytes {
     let mut bytes = Vec::new();
-    for message in messages {
-        let entry = Entry { body: Body::Message(message.clone()), unseen_by: None };
-        entry.encode(encoding, &mut bytes);
+    for record in records {
+        match encoding {
+            Encoding::Line(style) => render::record(&record, style, &mut bytes),
+            Encoding::Json => encode_json(&record.into(), &mut bytes),
+            Encoding::WebSocket => encode_websocket(&record.into(), &mut bytes),
+        }
     }
     bytes.into()
 }
@@ -318,7 +388,7 @@ pub fn encode_websocket(event: &Event, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use crosstalk_protocol::{Nick, RoomName, Text};
+    use crosstalk_protocol::{Message, Nick, RoomName};
     use proptest::prelude::*;
 
     use super::*;
@@ -328,7 +398,7 @@ mod tests {
         let nick = Nick::parse("ann").unwrap();
         let body = if is_message {
             *seq += 1;
-            Body::Message(Message {
+            let record = Record::Message(Message {
                 room: RoomName::lobby(),
                 seq: *seq,
                 at: 0,
@@ -338,7 +408,8 @@ mod tests {
                 action: false,
                 reply: None,
                 edited: false,
-            })
+            });
+            Body::Numbered(Numbered { author: UserId(1), record })
         } else {
             *news += 1;
             let rename = Rename { room: RoomName::lobby(), from: nick.clone(), to: nick };

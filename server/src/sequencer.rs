@@ -1,19 +1,21 @@
 //! The one place that numbers. What arrives while one batch is being stored becomes the next.
 //!
-//! A message is stored before anybody sees it and before its author is told that it is there. The
+//! An entry is stored before anybody sees it and before its author is told that it is there. The
 //! sequencer waits for the store and for nobody else.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use crosstalk_protocol::{ErrorCode, ErrorReply, Message, Nick, RequestId, Seq, Text};
+use crosstalk_protocol::{
+    Answered, Deleted, Edited, ErrorCode, ErrorReply, Message, Nick, Record, RequestId, Seq, Text,
+};
 use tokio::sync::mpsc;
 
+use crate::hub::now_ms;
 use crate::limits::BATCH_MAX;
 use crate::peer::{Mail, Peer, PeerId};
 use crate::room::Room;
-use crate::segment::{Body, Entry};
-use crate::store::Store;
+use crate::segment::{Body, Entry, Numbered};
+use crate::store::{self, Outcome, Store};
 
 /// An entry that has no number yet.
 #[derive(Debug)]
@@ -27,18 +29,14 @@ pub struct Draft {
 /// What is to be appended.
 #[derive(Debug)]
 pub enum Content {
-    /// A message, which is stored.
-    Message {
+    /// What somebody says, or what becomes of it. It is numbered and stored.
+    Words {
         /// Who wrote it, and gets the answer.
         author: Arc<Peer>,
         /// Under which name.
         from: Nick,
-        /// In a direct conversation, to whom.
-        to: Option<Nick>,
-        /// What it says.
-        text: Text,
-        /// Whether it tells what the author does.
-        action: bool,
+        /// What they do.
+        act: Act,
         /// Whether the author gets it back on lines.
         echo: bool,
         /// The label of the answer; without one there is none.
@@ -53,15 +51,49 @@ pub enum Content {
     },
 }
 
+/// What somebody does with words.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Says something.
+    Say {
+        /// In a direct conversation, to whom.
+        to: Option<Nick>,
+        /// What it says.
+        text: Text,
+        /// Whether it tells what the author does.
+        action: bool,
+        /// The message that it answers.
+        reply: Option<Answered>,
+    },
+    /// Says an earlier message in other words.
+    Edit {
+        /// Which.
+        target: Seq,
+        /// What it says now.
+        text: Text,
+    },
+    /// Withdraws an earlier message.
+    Delete {
+        /// Which.
+        target: Seq,
+    },
+}
+
 /// Runs until every sender of `queue` is gone.
 pub async fn run(mut queue: mpsc::Receiver<Draft>, store: Arc<dyn Store>) {
     let mut drafts = Vec::new();
     while queue.recv_many(&mut drafts, BATCH_MAX).await > 0 {
-        let batch = Batch::number(drafts.drain(..));
-        match store.append(Vec::new()).await {
-            Ok(_) => batch.publish(),
+        let mut batch = Batch::number(drafts.drain(..));
+        let stored = std::mem::take(&mut batch.stored);
+        let count = stored.len();
+        if count == 0 {
+            batch.publish(Vec::new());
+            continue;
+        }
+        match store.append(stored).await {
+            Ok(outcomes) => batch.publish(outcomes),
             Err(error) => {
-                tracing::error!(%error, messages = batch.messages.len(), "a batch was not stored");
+                tracing::error!(%error, entries = count, "a batch was not stored");
                 batch.refuse();
             }
         }
@@ -71,57 +103,56 @@ pub async fn run(mut queue: mpsc::Receiver<Draft>, store: Arc<dyn Store>) {
 /// Drafts with their numbers, in order.
 struct Batch {
     /// What is stored.
-    messages: Vec<Message>,
+    stored: Vec<store::Draft>,
     rooms: Vec<RoomBatch>,
+    /// One for each of `stored`.
     receipts: Vec<Receipt>,
 }
 
 struct RoomBatch {
     room: Arc<Room>,
     last_seq: Seq,
-    entries: Vec<Entry>,
+    /// The entries, each with its place in `stored` if it is stored.
+    entries: Vec<(Entry, Option<usize>)>,
 }
 
 struct Receipt {
     author: Arc<Peer>,
     id: Option<RequestId>,
-    /// Where in `messages` the author's message is.
-    message: usize,
+    room: Arc<Room>,
+    seq: Seq,
 }
 
 impl Batch {
     fn number(drafts: impl Iterator<Item = Draft>) -> Self {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        let mut batch = Self { messages: Vec::new(), rooms: Vec::new(), receipts: Vec::new() };
+        let at = now_ms();
+        let mut batch = Self { stored: Vec::new(), rooms: Vec::new(), receipts: Vec::new() };
         for Draft { room, content } in drafts {
+            let place = batch.stored.len();
             let room_batch = batch.room(room);
-            let entry = match content {
-                Content::People { body, about } => Entry { body, unseen_by: about },
-                Content::Message { author, from, to, text, action, echo, id } => {
-                    room_batch.last_seq += 1;
-                    let room = room_batch.room.name.clone();
-                    let message = Message {
-                        room,
-                        seq: room_batch.last_seq,
-                        at,
-                        from,
-                        to,
-                        text,
-                        action,
-                        reply: None,
-                        edited: false,
-                    };
-                    let entry = Entry {
-                        body: Body::Message(message.clone()),
-                        unseen_by: (!echo).then_some(author.id),
-                    };
-                    room_batch.entries.push(entry);
-                    batch.receipts.push(Receipt { author, id, message: batch.messages.len() });
-                    batch.messages.push(message);
-                    continue;
+            match content {
+                Content::People { body, about } => {
+                    room_batch.entries.push((Entry { body, unseen_by: about }, None));
                 }
-            };
-            room_batch.entries.push(entry);
+                Content::Words { author, from, act, echo, id } => {
+                    room_batch.last_seq += 1;
+                    let (room, seq) = (room_batch.room.clone(), room_batch.last_seq);
+                    let record = record(&room, seq, at, from, act);
+                    let numbered = Numbered { author: author.user.id, record: record.clone() };
+                    let unseen_by = (!echo).then_some(author.id);
+                    let entry = Entry { body: Body::Numbered(numbered), unseen_by };
+                    room_batch.entries.push((entry, Some(place)));
+                    // Who cannot come back cannot send anything a second time.
+                    let label = id.clone().filter(|_| author.user.token().is_some());
+                    batch.stored.push(store::Draft {
+                        room: room.id,
+                        author: author.user.id,
+                        id: label,
+                        record,
+                    });
+                    batch.receipts.push(Receipt { author, id, room, seq });
+                }
+            }
         }
         batch
     }
@@ -137,14 +168,23 @@ impl Batch {
         &mut self.rooms[at]
     }
 
-    fn publish(self) {
+    /// Shows everybody what was stored, and tells the authors what became of what they sent.
+    fn publish(self, outcomes: Vec<Outcome>) {
+        let was_stored = |place: &Option<usize>| {
+            place.is_none_or(|place| outcomes.get(place).is_none_or(|outcome| *outcome == Outcome::Stored))
+        };
         for RoomBatch { room, entries, .. } in self.rooms {
-            room.publish(entries);
+            publish(&room, entries.into_iter().filter(|(_, place)| was_stored(place)));
         }
-        for Receipt { author, id, message } in self.receipts {
-            if let Some(id) = id {
-                let Message { room, seq, .. } = &self.messages[message];
-                author.post(Mail::Stored { id, room: room.clone(), seq: *seq });
+        for (Receipt { author, id, room, seq }, outcome) in self.receipts.into_iter().zip(outcomes) {
+            let mail = match (outcome, id) {
+                (Outcome::Stored, id) => id.map(|id| Mail::Stored { id, room: room.name.clone(), seq }),
+                (Outcome::Known { room, seq }, id) => id.map(|id| Mail::Stored { id, room, seq }),
+                (Outcome::Reused, id) => Some(Mail::Refused { id, error: id_reused() }),
+                (Outcome::Gone, id) => Some(Mail::Refused { id, error: no_such_message() }),
+            };
+            if let Some(mail) = mail {
+                author.post(mail);
             }
             author.draft_settled();
         }
@@ -152,16 +192,31 @@ impl Batch {
 
     /// Tells every author to try again. What is not stored is published all the same.
     fn refuse(self) {
-        for RoomBatch { room, mut entries, .. } in self.rooms {
-            entries.retain(|entry| !matches!(entry.body, Body::Message(_)));
-            if !entries.is_empty() {
-                room.publish(entries);
-            }
+        for RoomBatch { room, entries, .. } in self.rooms {
+            publish(&room, entries.into_iter().filter(|(_, place)| place.is_none()));
         }
         for Receipt { author, id, .. } in self.receipts {
             author.post(Mail::Refused { id, error: busy("The server cannot store messages at the moment") });
             author.draft_settled();
         }
+    }
+}
+
+fn publish(room: &Room, entries: impl Iterator<Item = (Entry, Option<usize>)>) {
+    let entries: Vec<Entry> = entries.map(|(entry, _)| entry).collect();
+    if !entries.is_empty() {
+        room.publish(entries);
+    }
+}
+
+fn record(room: &Room, seq: Seq, at: u64, from: Nick, act: Act) -> Record {
+    let room = room.name.clone();
+    match act {
+        Act::Say { to, text, action, reply } => {
+            Record::Message(Message { room, seq, at, from, to, text, action, reply, edited: false })
+        }
+        Act::Edit { target, text } => Record::Edited(Edited { room, seq, at, from, target, text }),
+        Act::Delete { target } => Record::Deleted(Deleted { room, seq, at, from, target }),
     }
 }
 
@@ -172,4 +227,16 @@ pub(crate) fn busy(reason: &str) -> ErrorReply {
         message: format!("{reason}; try again in a second."),
         retry_after_ms: Some(1_000),
     }
+}
+
+/// The answer to the number of a message that is not there.
+pub(crate) fn no_such_message() -> ErrorReply {
+    ErrorReply::new(ErrorCode::NoSuchMessage, "There is no such message, or no longer.")
+}
+
+fn id_reused() -> ErrorReply {
+    ErrorReply::new(
+        ErrorCode::IdReused,
+        "That id was another message's, and nothing was sent; send it under a new id.",
+    )
 }

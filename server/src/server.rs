@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
@@ -19,7 +18,7 @@ use crate::http::{Http, HttpOptions};
 use crate::hub::Hub;
 use crate::limits::DRAIN_TIME;
 use crate::listener::{self, Context};
-use crate::store::Ephemeral;
+use crate::store::{Ephemeral, Store, StoreError};
 use crate::{presence, sequencer};
 
 /// Why a server did not start. One line, which says what to do.
@@ -45,6 +44,9 @@ pub enum StartError {
         /// The system's reason.
         reason: std::io::Error,
     },
+    /// What is stored cannot be read.
+    #[error("cannot read what is stored: {0}; crosstalk-server check says more")]
+    Store(#[from] StoreError),
     /// The page's directory has no page.
     #[error("there is no index.html in {0}; choose another directory with --web-dir")]
     WebDir(PathBuf),
@@ -77,11 +79,13 @@ impl Server {
         let http = listen(config.http, "browsers", "--http")?;
         let (tcp_address, http_address) = (local(&tcp, config.tcp), local(&http, config.http));
 
-        // A log that lives in memory begins anew with the server.
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_millis() as u64);
-        let store = Arc::new(Ephemeral);
-        let (hub, drafts) = Hub::new(epoch, store.clone());
+        let store: Arc<dyn Store> = Arc::new(Ephemeral::default());
+        let (hub, drafts) = Hub::new(store.clone()).await?;
         let hub = Arc::new(hub);
+        let trouble = {
+            let store = store.clone();
+            Arc::new(move || store.trouble())
+        };
         let sequencer = tokio::spawn(sequencer::run(drafts, store));
         let presence = tokio::spawn(presence::run(hub.clone()));
 
@@ -92,9 +96,11 @@ impl Server {
                 web_dir: config.web_dir.clone(),
                 allow_origins: config.allow_origin.clone(),
                 stopping: shutdown.clone(),
+                trouble,
             }),
             http_port: http_address.port(),
             rate: config.rate_limit.get(),
+            backlog: config.backlog.get(),
             admission: Arc::new(Admission::new(config.max_connections, config.max_connections_per_ip.get())),
             turned_away: listener::turned_away_slots(),
             tracker: TaskTracker::new(),

@@ -4,24 +4,29 @@
 mod lists;
 mod memberships;
 mod reading;
+mod writing;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crosstalk_protocol::limits::{FRAME_MAX, TEXT_MAX};
 use crosstalk_protocol::line::render::Notice;
 use crosstalk_protocol::{
     Command, DisconnectCode, EntryRoom, ErrorCode, ErrorReply, Event, Limits, Nick, Request, RequestId,
-    RoomName, Target, Text,
+    RoomName, Seq, Target, Token,
 };
 use tokio::time::Instant;
 
-use crate::hub::{Hub, Membership, no_such_user};
+use crate::hub::{Absence, Arrival, Hub, Membership, Visitor};
 use crate::limits::{BURST_FACTOR, IN_FLIGHT_MAX, ROOMS_PER_CONNECTION};
-use crate::peer::{Mail, Peer};
+use crate::peer::Peer;
 use crate::rate::{RateLimiter, Verdict};
-use crate::sequencer::{Content, Draft};
+use crate::room::Room;
+use crate::sequencer::Act;
+use crate::store::Words;
 
 pub use self::reading::Told;
+pub use self::writing::Say;
 
 /// What a request that was carried out leads to.
 #[derive(Debug)]
@@ -47,11 +52,21 @@ impl From<ErrorReply> for Refusal {
     }
 }
 
+/// What somebody says of themselves when they come, besides their nickname.
+struct Hello {
+    token: Option<Token>,
+    client: Option<RequestId>,
+    rooms: Option<Vec<EntryRoom>>,
+    hidden: bool,
+}
+
 /// One connection's place in the hub.
 pub struct Session {
     hub: Arc<Hub>,
     rate: Option<u32>,
     limiter: Option<RateLimiter>,
+    /// From where somebody comes who cannot come back as the same person.
+    passing: Option<IpAddr>,
     /// Since hello.
     peer: Option<Arc<Peer>>,
     rooms: Vec<Membership>,
@@ -65,7 +80,15 @@ impl Session {
     /// A session that has not said hello. `rate` is in messages a second.
     pub fn new(hub: Arc<Hub>, rate: Option<u32>) -> Self {
         let limiter = rate.map(|rate| RateLimiter::new(rate, Instant::now()));
-        Self { hub, rate, limiter, peer: None, rooms: Vec::new(), turn: 0, asides: Vec::new() }
+        let (rooms, asides) = (Vec::new(), Vec::new());
+        Self { hub, rate, limiter, passing: None, peer: None, rooms, turn: 0, asides }
+    }
+
+    /// The same for somebody at `from` who cannot come back as the same person.
+    pub fn passing(hub: Arc<Hub>, rate: Option<u32>, from: IpAddr) -> Self {
+        let mut session = Self::new(hub, rate);
+        session.passing = Some(from);
+        session
     }
 
     /// Counts one piece of input, good or bad, against the rate.
@@ -94,85 +117,133 @@ impl Session {
         let hello_first = || {
             ErrorReply::new(ErrorCode::HelloFirst, "Say hello first: {\"type\":\"hello\",\"nick\":\"…\"}.")
         };
+        if self.is_replaced() {
+            return Err(Refusal::Disconnect(DisconnectCode::Replaced));
+        }
         let event = match command {
-            Command::Hello { nick, rooms, .. } => self.hello(id, &nick, rooms)?,
+            Command::Hello { nick, token, client, rooms, hidden } => {
+                self.hello(id, &nick, Hello { token, client, rooms, hidden }).await?
+            }
             Command::Quit => return Err(Refusal::Disconnect(DisconnectCode::Bye)),
             Command::Ping => Event::Pong { id },
             _ if self.peer.is_none() => return Err(hello_first().into()),
-            Command::Edit { .. } | Command::Delete { .. } | Command::Read { .. } | Command::Search { .. } => {
-                return Err(hello_first().into());
-            }
-            Command::Send { to, text, action, .. } => {
-                self.send(&to, text, action, false, id)?;
+            Command::Send { to, text, action, reply } => {
+                self.send(&to, Say { text, action, reply, echo: false }, id).await?;
                 return Ok(Reply::None);
+            }
+            Command::Edit { room, seq, text } => {
+                self.amend(&room, seq, Act::Edit { target: seq, text }, id).await?;
+                return Ok(Reply::None);
+            }
+            Command::Delete { room, seq } => {
+                self.amend(&room, seq, Act::Delete { target: seq }, id).await?;
+                return Ok(Reply::None);
+            }
+            Command::Read { room, seq } => {
+                let room = self.membership(&room)?.room.clone();
+                let seq = self.hub.note_read(self.peer()?, &room, seq);
+                if id.is_none() {
+                    return Ok(Reply::None);
+                }
+                Event::Read { id, room: room.name.clone(), seq }
             }
             Command::Create { room } => {
                 self.check_room_limit()?;
-                let membership = self.hub.create(self.peer()?, &room)?;
-                let entered = membership.entered();
+                let membership = self.hub.create(self.peer()?, &room).await?;
+                let entered = membership.entered(None, 0);
                 self.rooms.push(membership);
                 Event::Joined { id, created: true, entered }
             }
-            Command::Join(entry) => Event::Joined { id, created: false, entered: self.enter(entry)? },
+            Command::Join(entry) => Event::Joined { id, created: false, entered: self.enter(entry).await? },
             Command::Leave { room } => Event::Left { id, room: self.leave(&room)? },
             Command::Rooms(page) => self.list_rooms(id, &page)?,
             Command::Members { room, page } => self.list_members(id, room.as_ref(), &page)?,
             Command::Nick { nick } => {
                 let peer = self.peer()?;
-                let from = peer.nick();
-                self.hub.rename(peer, &nick, &self.rooms)?;
+                let from = peer.user.nick();
+                self.hub.rename(peer, &nick)?;
                 tracing::info!(%from, to = %nick, "renamed");
                 Event::Nick { id, nick }
             }
             Command::Hide => self.set_hidden(id, true)?,
             Command::Reveal => self.set_hidden(id, false)?,
             Command::History { of, range, limit } => {
-                let room = match of {
-                    Target::Room(name) => self.membership(&name)?.room.clone(),
-                    Target::User(nick) => self.hub.existing_direct(self.peer()?, &nick)?,
-                };
+                let room = self.room_of(&of)?;
                 Event::History { id, history: self.hub.history(&room, range, limit).await? }
+            }
+            Command::Search { of, words, before, limit } => {
+                let room = self.room_of(&of)?;
+                let words = Words::parse(&words)?;
+                Event::Found { id, history: self.hub.search(&room, &words, before, limit).await? }
             }
         };
         Ok(Reply::Event(event))
     }
 
-    fn hello(
-        &mut self,
-        id: Option<RequestId>,
-        nick: &Nick,
-        rooms: Option<Vec<EntryRoom>>,
-    ) -> Result<Event, ErrorReply> {
+    async fn hello(&mut self, id: Option<RequestId>, nick: &Nick, hello: Hello) -> Result<Event, ErrorReply> {
         if self.peer.is_some() {
             return Err(ErrorReply::new(
                 ErrorCode::AlreadyWelcome,
                 "You have said hello; use \"nick\" to change your name.",
             ));
         }
-        let peer = self.hub.hello(nick)?;
-        self.peer = Some(peer.clone());
+        let Hello { token, client, rooms, hidden } = hello;
+        let visitor = match self.passing {
+            Some(_) => Visitor::Passing,
+            None => Visitor::Returning { token, client, hidden },
+        };
+        let arrival = self.hub.arrive(nick, visitor).await?;
+        self.peer = Some(arrival.peer.clone());
+        let Arrival { peer, token, resumed, .. } = &arrival;
+        let user = &peer.user;
         let lobby = || vec![EntryRoom { room: RoomName::lobby(), position: None }];
-        for EntryRoom { room, position } in rooms.unwrap_or_else(lobby) {
+        let listed = match rooms {
+            Some(rooms) => rooms,
+            None if *resumed => Vec::new(),
+            None => lobby(),
+        };
+        for membership in self.hub.reenter(&arrival, &listed) {
+            let entry = listed.iter().find(|entry| entry.room == membership.room.name);
+            self.note(membership, entry.and_then(|entry| entry.position));
+        }
+        for EntryRoom { room, position } in listed {
             if self.is_member(&room) {
                 continue;
             }
-            let notice = |room: &RoomName| match room.is_lobby() {
-                true => Notice::Online(nick.clone()),
-                false => Notice::Joined { nick: nick.clone(), room: room.clone() },
+            // Who has come back names a position in a room they were in, and have left meanwhile.
+            if *resumed && position.is_some() {
+                self.asides.push(Event::Left { id: None, room });
+                continue;
+            }
+            let entered = match self.check_room_limit() {
+                Ok(()) => {
+                    self.hub.enter(peer, &room, position, |room| Notice::arrival(user.nick(), room)).await
+                }
+                Err(error) => Err(error),
             };
-            match self.hub.enter(&peer, &room, position, notice) {
+            match entered {
                 Ok(membership) => self.note(membership, position),
                 Err(error) => self.asides.push(Event::Error { id: None, error }),
             }
         }
+        let mut rooms = Vec::with_capacity(self.rooms.len());
+        for membership in &self.rooms {
+            let room = &membership.room;
+            let read = user.read(room.id);
+            let unread = match read {
+                Some(read) => self.hub.unread(room, read).await,
+                None => 0,
+            };
+            rooms.push(membership.entered(read, unread));
+        }
         Ok(Event::Welcome {
             id,
-            nick: nick.clone(),
-            token: None,
-            resumed: false,
-            hidden: false,
+            nick: user.nick(),
+            token: token.clone(),
+            resumed: *resumed,
+            hidden: user.is_hidden(),
             server: concat!("crosstalk/", env!("CARGO_PKG_VERSION")).to_owned(),
-            rooms: self.rooms.iter().map(Membership::entered).collect(),
+            rooms,
             limits: Limits {
                 text: TEXT_MAX,
                 frame: FRAME_MAX,
@@ -183,58 +254,31 @@ impl Session {
         })
     }
 
-    /// Puts a message on its way. With `echo` its author gets it back on lines, too.
-    ///
-    /// # Errors
-    /// `not-a-member`, `no-such-user`, `busy`.
-    pub fn send(
-        &mut self,
-        to: &Target,
-        text: Text,
-        action: bool,
-        echo: bool,
-        id: Option<RequestId>,
-    ) -> Result<(), ErrorReply> {
-        let (room, to) = match to {
-            Target::Room(name) => {
-                let Membership { room, with, .. } = self.membership(name)?;
-                match with.clone() {
-                    None => (room.clone(), None),
-                    Some(with) => {
-                        // A conversation goes on only while the other is in sight, and in a new
-                        // room if the other has left this one.
-                        let room = if !self.hub.is_in_sight(&with) {
-                            return Err(no_such_user());
-                        } else if room.has_ended() {
-                            self.direct(&with.nick())?.0
-                        } else {
-                            room.clone()
-                        };
-                        (room, Some(with.nick()))
-                    }
-                }
-            }
-            Target::User(nick) => {
-                let (room, with) = self.direct(nick)?;
-                (room, Some(with.nick()))
-            }
-        };
-        let author = self.peer()?.clone();
-        let from = author.nick();
-        self.hub
-            .submit(Draft { room, content: Content::Message { author, from, to, text, action, echo, id } })
+    fn room_of(&self, target: &Target) -> Result<Arc<Room>, ErrorReply> {
+        match target {
+            Target::Room(name) => Ok(self.membership(name)?.room.clone()),
+            Target::User(nick) => self.hub.existing_direct(&self.peer()?.user, nick),
+        }
     }
 
     fn set_hidden(&self, id: Option<RequestId>, hidden: bool) -> Result<Event, ErrorReply> {
-        let peer = self.peer()?;
-        if peer.is_hidden() != hidden {
-            if hidden {
-                self.hub.hide(peer, &self.rooms);
-            } else {
-                self.hub.reveal(peer, &self.rooms);
-            }
-        }
+        self.hub.set_hidden(self.peer()?, hidden);
         Ok(Event::Hidden { id, hidden })
+    }
+
+    /// What is known of the absence of somebody on lines who has come back.
+    pub fn take_absence(&self) -> Option<Absence> {
+        self.hub.take_absence(&self.nick()?, self.passing?)
+    }
+
+    /// How many messages of a room stand behind `read`.
+    pub async fn unread(&self, room: &Room, read: Seq) -> usize {
+        self.hub.unread(room, read).await
+    }
+
+    /// Whether the same client has come back over another connection.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.is_replaced())
     }
 
     /// Whether another request can be handled now: not while too many messages are on their way.
@@ -251,7 +295,7 @@ impl Session {
 
     /// The nickname, after hello.
     pub fn nick(&self) -> Option<Nick> {
-        self.peer.as_ref().map(|peer| peer.nick())
+        self.peer.as_ref().map(|peer| peer.user.nick())
     }
 
     /// Whether hello has been said.
@@ -259,22 +303,16 @@ impl Session {
         self.peer.is_some()
     }
 
-    /// Leaves everything. `quit` says whether the peer said goodbye itself.
+    /// Ends the connection. `quit` says whether the peer said goodbye itself.
     pub fn end(&mut self, quit: bool) {
         let Some(peer) = self.peer.take() else { return };
-        for mail in peer.take_mail() {
-            if let Mail::Opened { room, cursor, with } = mail {
-                self.rooms.push(Membership { room, cursor, known: 0, with: Some(with) });
-            }
+        let rooms = std::mem::take(&mut self.rooms);
+        if let Some(from) = self.passing {
+            let public = rooms.into_iter().filter(|membership| membership.with.is_none());
+            let seen = public.map(|Membership { room, cursor, .. }| (room, cursor.seen())).collect();
+            self.hub.note_absence(peer.user.nick(), from, seen);
         }
-        // Whoever is in the lobby has it from there; once is enough.
-        let told_in_lobby = self.rooms.iter().any(|membership| membership.room.name.is_lobby());
-        for membership in self.rooms.drain(..) {
-            let tells = membership.room.name.is_lobby() || !told_in_lobby;
-            let notice = tells.then(|| Notice::Offline { nick: peer.nick(), quit });
-            self.hub.leave(&peer, &membership, notice);
-        }
-        self.hub.goodbye(&peer);
+        self.hub.disconnect(&peer, quit);
     }
 
     fn peer(&self) -> Result<&Arc<Peer>, ErrorReply> {

@@ -183,6 +183,10 @@ pub struct Hits {
 
 /// A keeper of what happened.
 pub trait Store: Send + Sync + 'static {
+    /// Whether anything outlives memory. A store that is not durable knows no history: what memory
+    /// has lost is lost.
+    fn is_durable(&self) -> bool;
+
     /// Appends the entries of one batch, in order within each room, all of which are stored, or none.
     /// Once this has returned they survive whatever the store promises to survive. An edit gives its
     /// target other words, a deletion takes them away. One outcome a draft, in order.
@@ -197,7 +201,7 @@ pub trait Store: Send + Sync + 'static {
     /// The highest number that a room has ever had; 0 if there was none.
     fn last_room(&self) -> Answer<'_, RoomId>;
 
-    /// Whoever has that token.
+    /// Whoever has that token, and where they are, with every change that was made before.
     fn user(&self, token: TokenHash) -> Answer<'_, Option<StoredUser>>;
 
     /// At most `limit` entries of a room, oldest first, as they are now: a message that was changed

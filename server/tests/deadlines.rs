@@ -23,9 +23,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-fn session() -> Session {
-    let (hub, drafts) = Hub::new(1, Arc::new(Ephemeral));
-    tokio::spawn(sequencer::run(drafts, Arc::new(Ephemeral)));
+async fn session() -> Session {
+    let store = Arc::new(Ephemeral::default());
+    let (hub, drafts) = Hub::new(store.clone()).await.unwrap();
+    tokio::spawn(sequencer::run(drafts, store));
     Session::new(Arc::new(hub), None)
 }
 
@@ -55,13 +56,13 @@ fn code(end: &End) -> Option<DisconnectCode> {
 #[tokio::test(start_paused = true)]
 async fn who_never_says_hello_is_told_and_sent_away() {
     let start = Instant::now();
-    let (mut client, served) = connect(LineDoor::new(session())).await;
+    let (mut client, served) = connect(LineDoor::new(session().await, None)).await;
     assert!(read_to_end(&mut client).await.starts_with("Server: No nickname was given in time"));
     assert!(start.elapsed() >= HELLO_TIME);
     drop(client);
     assert_eq!(code(&served.await.unwrap()), Some(DisconnectCode::HelloTimeout));
 
-    let (mut client, _) = connect(JsonDoor::new(Lines::default(), session())).await;
+    let (mut client, _) = connect(JsonDoor::new(Lines::default(), session().await)).await;
     client.write_all(b"{\"type\":\"ping\"}\n").await.unwrap();
     let told = read_to_end(&mut client).await;
     assert!(told.contains("{\"type\":\"disconnect\",\"code\":\"hello-timeout\""), "{told}");
@@ -81,7 +82,7 @@ const PING: [u8; 2] = [0x89, 0];
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_websocket_is_pinged_and_stays_while_it_answers() {
-    let (mut client, served) = connect(JsonDoor::new(WebSocket::new(), session())).await;
+    let (mut client, served) = connect(JsonDoor::new(WebSocket::new(), session().await)).await;
     client.write_all(&masked(Opcode::Text, b"{\"type\":\"hello\",\"nick\":\"alice\"}")).await.unwrap();
     let mut welcome = vec![0; 4096];
     assert!(client.read(&mut welcome).await.unwrap() > 0);
@@ -107,7 +108,7 @@ async fn a_silent_websocket_is_pinged_and_stays_while_it_answers() {
 
 #[tokio::test(start_paused = true)]
 async fn who_takes_nothing_for_the_write_limit_is_disconnected() {
-    let (mut client, served) = connect(JsonDoor::new(Lines::default(), session())).await;
+    let (mut client, served) = connect(JsonDoor::new(Lines::default(), session().await)).await;
     let text = "x".repeat(4_000);
     let mut input = b"{\"type\":\"hello\",\"nick\":\"alice\"}\n".to_vec();
     for _ in 0..4_000 {
@@ -125,7 +126,7 @@ async fn who_takes_nothing_for_the_write_limit_is_disconnected() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_without_a_line_ending_ends_with_a_quiet_time() {
-    let (mut client, _served) = connect(LineDoor::new(session())).await;
+    let (mut client, _served) = connect(LineDoor::new(session().await, None)).await;
     for (bytes, quiet, reply) in
         [("alice", QUIET_TIME, "Connected to the server"), ("/", TYPING_TIME, "Server: Unknown")]
     {

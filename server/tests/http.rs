@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,6 +32,7 @@ impl Connection {
             web_dir: None,
             allow_origins: vec!["https://chat.example.org".parse().unwrap()],
             stopping: shutdown.clone(),
+            trouble: Arc::new(|| None),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();

@@ -6,76 +6,158 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crosstalk_protocol::{
-    Command, EntryRoom, ErrorCode, Event, History, HistoryRange, Message, Nick, Page, Position, Request,
-    RequestId, RoomName, Target, Text, json,
+    Command, EntryRoom, ErrorCode, Event, History, HistoryRange, Message, Nick, Page, Position, Record,
+    Request, RequestId, RoomName, Seq, Target, Text, json,
 };
 use crosstalk_server::hub::Hub;
 use crosstalk_server::limits::{TAIL_ENTRIES, WRITE_MAX};
 use crosstalk_server::segment::Encoding;
 use crosstalk_server::sequencer;
 use crosstalk_server::session::{Refusal, Reply, Session, Told};
-use crosstalk_server::store::{Answer, Ephemeral, Store, StoreError};
+use crosstalk_server::store::{
+    Answer, Authored, By, Change, Draft, Ephemeral, Hits, Outcome, RoomId, RoomKey, Store, StoreError,
+    StoredRoom, StoredUser, TokenHash, Words,
+};
 
 const EPOCH: u64 = 7;
 
-/// Keeps everything in memory, and fails when it is told to.
+/// Keeps messages in memory, and fails when it is told to. It knows one room, the lobby.
 #[derive(Default)]
 struct Keeper {
     messages: Mutex<Vec<Message>>,
     failing: AtomicBool,
+    nothing: Ephemeral,
+}
+
+impl Keeper {
+    fn in_range(&self, room: &RoomKey, range: HistoryRange, limit: usize) -> Vec<Message> {
+        let messages = self.messages.lock().unwrap();
+        let of_room = messages.iter().filter(|message| message.room == room.name);
+        let mut found: Vec<Message> = match range {
+            HistoryRange::After(seq) => {
+                of_room.filter(|message| message.seq > seq).take(limit).cloned().collect()
+            }
+            HistoryRange::Before(seq) => of_room.filter(|message| message.seq < seq).cloned().collect(),
+            HistoryRange::Latest => of_room.cloned().collect(),
+        };
+        if !matches!(range, HistoryRange::After(_)) {
+            found.drain(..found.len().saturating_sub(limit));
+        }
+        found
+    }
 }
 
 impl Store for Keeper {
-    fn append<'a>(&'a self, batch: &'a [Message]) -> Answer<'a, ()> {
-        Box::pin(async {
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    fn append(&self, batch: Vec<Draft>) -> Answer<'_, Vec<Outcome>> {
+        Box::pin(async move {
             if self.failing.load(Ordering::Relaxed) {
                 return Err(StoreError("no space left".to_owned()));
             }
-            self.messages.lock().unwrap().extend_from_slice(batch);
-            Ok(())
+            let messages = batch.iter().filter_map(|draft| match &draft.record {
+                Record::Message(message) => Some(message.clone()),
+                _ => None,
+            });
+            self.messages.lock().unwrap().extend(messages);
+            Ok(batch.iter().map(|_| Outcome::Stored).collect())
         })
     }
 
-    fn read<'a>(&'a self, room: &'a RoomName, range: HistoryRange, limit: usize) -> Answer<'a, Vec<Message>> {
-        Box::pin(async move {
-            let messages = self.messages.lock().unwrap();
-            let of_room = messages.iter().filter(|message| message.room == *room);
-            let mut found: Vec<Message> = match range {
-                HistoryRange::After(seq) => {
-                    of_room.filter(|message| message.seq > seq).take(limit).cloned().collect()
-                }
-                HistoryRange::Before(seq) => of_room.filter(|message| message.seq < seq).cloned().collect(),
-                HistoryRange::Latest => of_room.cloned().collect(),
-            };
-            if !matches!(range, HistoryRange::After(_)) {
-                found.drain(..found.len().saturating_sub(limit));
-            }
-            Ok(found)
-        })
+    fn records<'a>(
+        &'a self,
+        room: &'a RoomKey,
+        range: HistoryRange,
+        limit: usize,
+    ) -> Answer<'a, Vec<Record>> {
+        let found = self.in_range(room, range, limit).into_iter().map(Record::Message).collect();
+        Box::pin(async { Ok(found) })
+    }
+
+    fn messages<'a>(
+        &'a self,
+        room: &'a RoomKey,
+        range: HistoryRange,
+        limit: usize,
+    ) -> Answer<'a, Vec<Message>> {
+        let found = self.in_range(room, range, limit);
+        Box::pin(async { Ok(found) })
+    }
+
+    fn rooms(&self) -> Answer<'_, Vec<StoredRoom>> {
+        let name = RoomName::lobby();
+        let lobby = StoredRoom { id: RoomId(1), name, epoch: EPOCH, last_seq: 0, expired: 0, pair: None };
+        Box::pin(async { Ok(vec![lobby]) })
+    }
+
+    fn last_room(&self) -> Answer<'_, RoomId> {
+        Box::pin(async { Ok(RoomId(1)) })
+    }
+
+    fn change(&self, change: Change) -> Answer<'_, ()> {
+        self.nothing.change(change)
+    }
+
+    fn user(&self, token: TokenHash) -> Answer<'_, Option<StoredUser>> {
+        self.nothing.user(token)
+    }
+
+    fn message<'a>(&'a self, room: &'a RoomKey, seq: Seq) -> Answer<'a, Option<Authored>> {
+        self.nothing.message(room, seq)
+    }
+
+    fn last_message<'a>(&'a self, room: &'a RoomKey, by: By<'a>) -> Answer<'a, Option<Authored>> {
+        self.nothing.last_message(room, by)
+    }
+
+    fn unread<'a>(&'a self, room: &'a RoomKey, after: Seq, max: usize) -> Answer<'a, usize> {
+        self.nothing.unread(room, after, max)
+    }
+
+    fn search<'a>(
+        &'a self,
+        room: &'a RoomKey,
+        words: &'a Words,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Answer<'a, Hits> {
+        self.nothing.search(room, words, before, limit)
+    }
+
+    fn trouble(&self) -> Option<String> {
+        None
     }
 }
 
-fn hub(store: Arc<dyn Store>) -> Arc<Hub> {
-    let (hub, drafts) = Hub::new(EPOCH, store.clone());
+async fn hub(store: Arc<dyn Store>) -> Arc<Hub> {
+    let (hub, drafts) = Hub::new(store.clone()).await.unwrap();
     tokio::spawn(sequencer::run(drafts, store));
     Arc::new(hub)
 }
 
 struct Client {
     session: Session,
+    /// Of the lobby, as the welcome has it.
+    epoch: u64,
+    asked: usize,
 }
 
 impl Client {
     async fn enter(hub: &Arc<Hub>, nick: &str, rooms: Option<Vec<EntryRoom>>) -> Self {
-        let mut client = Self { session: Session::new(hub.clone(), None) };
+        let mut client = Self { session: Session::new(hub.clone(), None), epoch: 0, asked: 0 };
         let nick = Nick::parse(nick).unwrap();
-        let welcome = client.ask(Command::Hello { nick, rooms }).await.unwrap();
-        assert!(matches!(welcome, Some(Event::Welcome { .. })), "{welcome:?}");
+        let hello = Command::Hello { nick, token: None, client: None, rooms, hidden: false };
+        let welcome = client.ask(hello).await.unwrap();
+        let Some(Event::Welcome { rooms, .. }) = welcome else { panic!("{welcome:?}") };
+        client.epoch = rooms[0].position.epoch;
         client
     }
 
     async fn ask(&mut self, command: Command) -> Result<Option<Event>, ErrorCode> {
-        let request = Request { id: RequestId::new("r"), command };
+        self.asked += 1;
+        let request = Request { id: RequestId::new(&format!("r{}", self.asked)), command };
         match self.session.handle(request).await {
             Ok(Reply::Event(event)) => Ok(Some(event)),
             Ok(Reply::None) => Ok(None),
@@ -92,7 +174,7 @@ impl Client {
     async fn send(&mut self, text: &str) {
         let to = Target::Room(RoomName::lobby());
         let text = Text::clean(text).unwrap();
-        assert_eq!(self.ask(Command::Send { to, text, action: false }).await, Ok(None));
+        assert_eq!(self.ask(Command::Send { to, text, action: false, reply: None }).await, Ok(None));
     }
 
     /// Waits until everything that was sent is in the log.
@@ -139,19 +221,19 @@ fn texts(events: &[Event]) -> Vec<String> {
 
 #[tokio::test]
 async fn an_ack_says_where_the_message_is() {
-    let hub = hub(Arc::new(Ephemeral));
+    let hub = hub(Arc::new(Ephemeral::default())).await;
     let mut alice = Client::enter(&hub, "alice", None).await;
     let mut bob = Client::enter(&hub, "bob", None).await;
     alice.say("hi").await;
     let acks: Vec<Event> =
         alice.read().await.into_iter().filter(|event| matches!(event, Event::Ack { .. })).collect();
-    assert_eq!(acks, [Event::Ack { id: RequestId::new("r").unwrap(), room: RoomName::lobby(), seq: 1 }]);
+    assert_eq!(acks, [Event::Ack { id: RequestId::new("r2").unwrap(), room: RoomName::lobby(), seq: 1 }]);
     assert_eq!(texts(&bob.read().await), ["hi"]);
 }
 
 /// One more message than memory holds, and a cursor that has seen the first.
 async fn fall_behind(store: Arc<dyn Store>) -> (Arc<Hub>, Client) {
-    let hub = hub(store);
+    let hub = hub(store).await;
     let mut alice = Client::enter(&hub, "alice", None).await;
     for number in 0..TAIL_ENTRIES + 10 {
         alice.send(&number.to_string()).await;
@@ -161,7 +243,7 @@ async fn fall_behind(store: Arc<dyn Store>) -> (Arc<Hub>, Client) {
         }
     }
     alice.settle().await;
-    let position = Some(Position { epoch: EPOCH, seq: 1 });
+    let position = Some(Position { epoch: alice.epoch, seq: 1 });
     let bob = Client::enter(&hub, "bob", Some(vec![EntryRoom { room: RoomName::lobby(), position }])).await;
     (hub, bob)
 }
@@ -177,9 +259,9 @@ async fn a_cursor_behind_the_memory_reads_the_store_and_misses_nothing() {
 
 #[tokio::test]
 async fn a_cursor_behind_everything_is_told_of_the_gap() {
-    let (_hub, mut bob) = fall_behind(Arc::new(Ephemeral)).await;
+    let (_hub, mut bob) = fall_behind(Arc::new(Ephemeral::default())).await;
     let events = bob.read().await;
-    let Event::Gap { after: 1, before, epoch: EPOCH, .. } = events[0] else { panic!("{:?}", events[0]) };
+    let Event::Gap { after: 1, before, .. } = events[0] else { panic!("{:?}", events[0]) };
     let Event::Message(first) = &events[1] else { panic!("{:?}", events[1]) };
     assert_eq!(first.seq, before);
     let seqs: Vec<u64> = (before..before + events.len() as u64 - 1).collect();
@@ -196,15 +278,19 @@ async fn a_cursor_behind_everything_is_told_of_the_gap() {
 
 #[tokio::test]
 async fn a_position_of_another_epoch_is_a_gap() {
-    let hub = hub(Arc::new(Ephemeral));
+    let hub = hub(Arc::new(Ephemeral::default())).await;
     let mut alice = Client::enter(&hub, "alice", None).await;
     alice.say("one").await;
     let lobby = |epoch, seq| EntryRoom { room: RoomName::lobby(), position: Some(Position { epoch, seq }) };
-    let mut bob = Client::enter(&hub, "bob", Some(vec![lobby(EPOCH - 1, 1)])).await;
+    let epoch = alice.epoch;
+    let mut bob = Client::enter(&hub, "bob", Some(vec![lobby(epoch - 1, 1)])).await;
     let events = bob.read().await;
-    assert!(matches!(events[0], Event::Gap { epoch: EPOCH, after: 0, before: 1, .. }), "{events:?}");
+    assert!(
+        matches!(events[0], Event::Gap { epoch: now, after: 0, before: 1, .. } if now == epoch),
+        "{events:?}"
+    );
     assert_eq!(texts(&events), ["one"], "what the new epoch has is shown from its beginning");
-    let mut carol = Client::enter(&hub, "carol", Some(vec![lobby(EPOCH, 1)])).await;
+    let mut carol = Client::enter(&hub, "carol", Some(vec![lobby(epoch, 1)])).await;
     assert_eq!(carol.read().await, []);
 }
 
@@ -232,7 +318,7 @@ async fn history_goes_on_in_the_store_where_memory_ends() {
 #[tokio::test]
 async fn what_cannot_be_stored_is_refused_and_seen_by_nobody() {
     let store = Arc::new(Keeper::default());
-    let hub = hub(store.clone());
+    let hub = hub(store.clone()).await;
     let mut alice = Client::enter(&hub, "alice", None).await;
     let mut bob = Client::enter(&hub, "bob", None).await;
     bob.read().await;
@@ -240,7 +326,7 @@ async fn what_cannot_be_stored_is_refused_and_seen_by_nobody() {
     alice.say("lost").await;
     let events = alice.read().await;
     let [Event::Error { id, error }] = &events[..] else { panic!("{events:?}") };
-    assert_eq!((id.as_ref().unwrap().as_str(), error.code), ("r", ErrorCode::Busy));
+    assert_eq!((id.as_ref().unwrap().as_str(), error.code), ("r2", ErrorCode::Busy));
     assert!(error.retry_after_ms.is_some());
     store.failing.store(false, Ordering::Relaxed);
     alice.say("kept").await;
@@ -252,27 +338,30 @@ async fn what_cannot_be_stored_is_refused_and_seen_by_nobody() {
 
 #[tokio::test]
 async fn a_direct_conversation_is_a_room_of_two() {
-    let hub = hub(Arc::new(Ephemeral));
+    let hub = hub(Arc::new(Ephemeral::default())).await;
     let mut alice = Client::enter(&hub, "alice", None).await;
     let mut bob = Client::enter(&hub, "bob", None).await;
     let mut carol = Client::enter(&hub, "carol", None).await;
     let to = Target::User(Nick::parse("bob").unwrap());
     let text = Text::clean("psst").unwrap();
-    assert_eq!(alice.ask(Command::Send { to, text: text.clone(), action: false }).await, Ok(None));
+    assert_eq!(
+        alice.ask(Command::Send { to, text: text.clone(), action: false, reply: None }).await,
+        Ok(None)
+    );
     alice.settle().await;
     let events = bob.read().await;
     let [Event::Joined { entered, .. }, Event::Message(message)] = &events[..] else { panic!("{events:?}") };
     assert_eq!(entered.with, Nick::parse("alice").ok());
-    assert_eq!((message.room.clone(), message.to.clone()), (RoomName::direct(1), Nick::parse("bob").ok()));
+    assert_eq!((message.room.clone(), message.to.clone()), (RoomName::direct(2), Nick::parse("bob").ok()));
     assert_eq!(texts(&alice.read().await), ["psst"]);
-    let to = Target::Room(RoomName::direct(1));
+    let to = Target::Room(RoomName::direct(2));
     assert_eq!(
-        carol.ask(Command::Send { to: to.clone(), text, action: false }).await,
+        carol.ask(Command::Send { to: to.clone(), text, action: false, reply: None }).await,
         Err(ErrorCode::NotAMember)
     );
     let history = Command::History { of: to, range: HistoryRange::Latest, limit: 1 };
     assert_eq!(carol.ask(history).await, Err(ErrorCode::NotAMember));
-    let join = Command::Join(EntryRoom { room: RoomName::direct(1), position: None });
+    let join = Command::Join(EntryRoom { room: RoomName::direct(2), position: None });
     assert_eq!(carol.ask(join).await, Err(ErrorCode::NoSuchRoom));
     assert_eq!(carol.read().await, []);
 }
@@ -281,7 +370,7 @@ async fn a_direct_conversation_is_a_room_of_two() {
 async fn who_has_left_a_direct_conversation_is_found_in_another() {
     for nicks in [["alice", "bob"], ["bob", "alice"]] {
         // Whoever of the two came first.
-        let hub = hub(Arc::new(Ephemeral));
+        let hub = hub(Arc::new(Ephemeral::default())).await;
         let mut clients = Vec::new();
         for nick in nicks {
             clients.push(Client::enter(&hub, nick, None).await);
@@ -290,12 +379,15 @@ async fn who_has_left_a_direct_conversation_is_found_in_another() {
         let [alice, bob] = &mut clients[..] else { panic!("two") };
         let text = Text::clean("hello").unwrap();
         let to = Target::User(Nick::parse("bob").unwrap());
-        assert_eq!(alice.ask(Command::Send { to, text: text.clone(), action: false }).await, Ok(None));
+        assert_eq!(
+            alice.ask(Command::Send { to, text: text.clone(), action: false, reply: None }).await,
+            Ok(None)
+        );
         assert!(matches!(alice.read().await[0], Event::Joined { .. }));
-        alice.ask(Command::Leave { room: RoomName::direct(1) }).await.unwrap();
+        alice.ask(Command::Leave { room: RoomName::direct(2) }).await.unwrap();
         bob.read().await;
-        let to = Target::Room(RoomName::direct(1));
-        assert_eq!(bob.ask(Command::Send { to, text, action: false }).await, Ok(None));
+        let to = Target::Room(RoomName::direct(2));
+        assert_eq!(bob.ask(Command::Send { to, text, action: false, reply: None }).await, Ok(None));
         bob.settle().await;
         assert_eq!(texts(&alice.read().await), ["hello"], "{nicks:?}");
     }
@@ -303,12 +395,15 @@ async fn who_has_left_a_direct_conversation_is_found_in_another() {
 
 #[tokio::test]
 async fn a_room_in_which_something_is_about_to_be_said_is_not_removed() {
-    let hub = hub(Arc::new(Ephemeral));
+    let hub = hub(Arc::new(Ephemeral::default())).await;
     let mut alice = Client::enter(&hub, "alice", None).await;
     let dev = RoomName::parse("dev").unwrap();
     alice.ask(Command::Create { room: dev.clone() }).await.unwrap();
     let text = Text::clean("hello").unwrap();
-    alice.ask(Command::Send { to: Target::Room(dev.clone()), text, action: false }).await.unwrap();
+    alice
+        .ask(Command::Send { to: Target::Room(dev.clone()), text, action: false, reply: None })
+        .await
+        .unwrap();
     alice.ask(Command::Leave { room: dev.clone() }).await.unwrap();
     assert!(hub.has_room(&dev));
     alice.ask(Command::Create { room: RoomName::parse("empty").unwrap() }).await.unwrap();
@@ -318,16 +413,16 @@ async fn a_room_in_which_something_is_about_to_be_said_is_not_removed() {
 
 #[tokio::test]
 async fn who_is_hidden_is_absent_from_a_direct_conversation_too() {
-    let hub = hub(Arc::new(Ephemeral));
+    let hub = hub(Arc::new(Ephemeral::default())).await;
     let mut alice = Client::enter(&hub, "alice", None).await;
     let mut bob = Client::enter(&hub, "bob", None).await;
     let to = Target::User(Nick::parse("bob").unwrap());
     let text = Text::clean("psst").unwrap();
-    alice.ask(Command::Send { to, text, action: false }).await.unwrap();
+    alice.ask(Command::Send { to, text, action: false, reply: None }).await.unwrap();
     alice.settle().await;
     alice.ask(Command::Hide).await.unwrap();
     bob.read().await;
-    let members = Command::Members { room: Some(RoomName::direct(1)), page: Page::default() };
+    let members = Command::Members { room: Some(RoomName::direct(2)), page: Page::default() };
     let Ok(Some(Event::Members { members, count, .. })) = bob.ask(members).await else { panic!("no list") };
     assert_eq!((members, count), (vec![Nick::parse("bob").unwrap()], 1));
     alice.ask(Command::Nick { nick: Nick::parse("eve").unwrap() }).await.unwrap();

@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 
+use crate::limits::PAGE_MAX;
 use crate::{Deleted, Edited, History, Message, Nick, Record, RoomName};
 
 /// How a peer's lines end, and which of them it is told.
@@ -65,6 +66,16 @@ pub enum Notice {
         /// The name from now on.
         to: Nick,
     },
+}
+
+impl Notice {
+    /// What a room is told of somebody who is in it from their hello on.
+    pub fn arrival(nick: Nick, room: &RoomName) -> Self {
+        match room.is_lobby() {
+            true => Notice::Online(nick),
+            false => Notice::Joined { nick, room: room.clone() },
+        }
+    }
 }
 
 /// Appends a message, as everybody but its author sees it: one line.
@@ -159,6 +170,43 @@ pub fn history(history: &History, style: Style, out: &mut Vec<u8>) {
         message(entry, style, out);
     }
     reply("Server: end of history.", style, out);
+}
+
+/// Appends what a search has found between two lines of the server's.
+pub fn found(found: &History, style: Style, out: &mut Vec<u8>) {
+    let place = match found.room.is_direct() {
+        true => "between the two of you".to_owned(),
+        false => format!("in {}", found.room),
+    };
+    match found.messages.len() {
+        0 => return reply(&format!("Server: nothing found {place}."), style, out),
+        1 => reply(&format!("Server: one message found {place}:"), style, out),
+        count => reply(&format!("Server: {} messages found {place}:", grouped(count)), style, out),
+    }
+    for entry in &found.messages {
+        message(entry, style, out);
+    }
+    let end = match found.more {
+        true => "Server: end of the newest; there are older ones, which more words would narrow down.",
+        false => "Server: end of what was found.",
+    };
+    reply(end, style, out);
+}
+
+/// What somebody who comes back has missed in a room, and how to see it.
+pub fn missed(room: &RoomName, count: usize) -> String {
+    let messages = if count == 1 { "1 message".to_owned() } else { format!("{} messages", grouped(count)) };
+    let shown = count.min(PAGE_MAX);
+    let (how, verb) = match room.is_lobby() {
+        true => (format!("/history {shown}"), "shows"),
+        false => (format!("/join {room} and /history {shown}"), "show"),
+    };
+    let which = match count {
+        1 => "it",
+        _ if shown < count => "the last of them",
+        _ => "them",
+    };
+    format!("Server: You have missed {messages} in {room}; {how} {verb} {which}.")
 }
 
 /// The reply to `/members`: part of a list of `count` names that begins behind the first `before`
@@ -413,6 +461,30 @@ mod tests {
         assert!(shown(log("dev", vec![one(), one()])).starts_with("Server: the last 2 messages in dev:\n"));
         let direct = shown(log("@7", vec![said("@7", "hi", false)]));
         assert!(direct.starts_with("Server: the last message between alice and bob:\n[DM] alice: hi\n"));
+    }
+
+    #[test]
+    fn what_is_found_stands_between_two_lines_of_the_server() {
+        let found = |messages, more| History { room: room("dev"), epoch: 1, messages, more };
+        let shown = |log: History| rendered(|style, out| super::found(&log, style, out), Style::Lf);
+        assert_eq!(shown(found(vec![], false)), "Server: nothing found in dev.\n");
+        assert_eq!(
+            shown(found(vec![said("dev", "hi", false)], false)),
+            "Server: one message found in dev:\n[dev] alice: hi\nServer: end of what was found.\n"
+        );
+        assert!(shown(found(vec![said("dev", "hi", false)], true)).contains("there are older ones"));
+    }
+
+    #[test]
+    fn who_comes_back_is_told_how_to_see_what_was_missed() {
+        assert_eq!(
+            missed(&room("lobby"), 1),
+            "Server: You have missed 1 message in lobby; /history 1 shows it."
+        );
+        assert_eq!(
+            missed(&room("dev"), 1_000),
+            "Server: You have missed 1,000 messages in dev; /join dev and /history 200 show the last of them."
+        );
     }
 
     #[test]

@@ -1,83 +1,75 @@
 //! Direct conversations: one room for each two who speak with each other, until one of them leaves.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
-use crosstalk_protocol::{ErrorCode, ErrorReply, RoomName};
-
-use super::Membership;
-use crate::limits::ROOMS_PER_CONNECTION;
-use crate::log::Log;
-use crate::peer::{Mail, Peer, PeerId, lock};
+use crate::peer::lock;
 use crate::room::Room;
+use crate::store::{RoomId, UserId};
 
-/// A direct conversation, as one of the two finds it.
-#[derive(Debug)]
-pub struct Direct {
-    /// The room of two.
-    pub room: Arc<Room>,
-    /// The other person.
-    pub with: Arc<Peer>,
-    /// The finder's place in it, if it has just been opened.
-    pub entered: Option<Membership>,
-}
-
-/// The direct conversations under way.
+/// The direct conversations that anybody is in. A room is in memory as long as one of the two is
+/// here: their places hold it.
 #[derive(Default)]
 pub(super) struct Directs {
     /// By the two who are in them, the smaller id first.
-    rooms: Mutex<HashMap<[PeerId; 2], Arc<Room>>>,
-    /// How many there have been.
-    opened: AtomicU64,
+    rooms: Mutex<Rooms>,
+}
+
+#[derive(Default)]
+struct Rooms {
+    by_pair: HashMap<[UserId; 2], Weak<Room>>,
+    /// How many `by_pair` may hold before those that are gone are looked for.
+    sweep_at: usize,
 }
 
 impl Directs {
-    /// The conversation of `peer` with `other`, opened if need be. The other is let in by mail.
-    pub(super) fn open(
+    /// The conversation of the two, and whether it was made just now, with `new`. Nobody else finds
+    /// it before that has returned.
+    pub(super) fn get_or_insert<E>(
         &self,
-        peer: &Arc<Peer>,
-        other: Arc<Peer>,
-        new_log: impl FnOnce() -> Log,
-    ) -> Result<Direct, ErrorReply> {
+        pair: [UserId; 2],
+        new: impl FnOnce() -> Result<Arc<Room>, E>,
+    ) -> Result<(Arc<Room>, bool), E> {
         let mut rooms = lock(&self.rooms);
-        let pair = pair(peer, &other);
-        if let Some(room) = rooms.get(&pair) {
-            return Ok(Direct { room: room.clone(), with: other, entered: None });
+        let pair = sorted(pair);
+        if let Some(room) = rooms.by_pair.get(&pair).and_then(Weak::upgrade) {
+            return Ok((room, false));
         }
-        if rooms.keys().filter(|pair| pair.contains(&peer.id)).count() >= ROOMS_PER_CONNECTION {
-            let message = format!(
-                "You are in {ROOMS_PER_CONNECTION} direct conversations, which is all you may be in; leave one first."
-            );
-            return Err(ErrorReply::new(ErrorCode::TooManyRooms, message));
+        let room = new()?;
+        rooms.by_pair.insert(pair, Arc::downgrade(&room));
+        if rooms.by_pair.len() >= rooms.sweep_at.max(SWEEP_MIN) {
+            rooms.by_pair.retain(|_, room| room.strong_count() > 0);
+            rooms.sweep_at = rooms.by_pair.len() * 2;
         }
-        let name = RoomName::direct(self.opened.fetch_add(1, Ordering::Relaxed) + 1);
-        let room = Arc::new(Room::direct(name, new_log(), [peer, &other]));
-        rooms.insert(pair, room.clone());
-        let cursor = room.log.end();
-        other.post(Mail::Opened { room: room.clone(), cursor, with: peer.clone() });
-        let entered = Membership { room: room.clone(), cursor, known: 0, with: Some(other.clone()) };
-        Ok(Direct { room, with: other, entered: Some(entered) })
+        Ok((room, true))
     }
 
-    /// The conversation of `peer` with `other`, if there is one.
-    pub(super) fn get(&self, peer: &Peer, other: &Peer) -> Option<Arc<Room>> {
-        lock(&self.rooms).get(&pair(peer, other)).cloned()
+    /// The conversation of the two, if there is one.
+    pub(super) fn get(&self, pair: [UserId; 2]) -> Option<Arc<Room>> {
+        lock(&self.rooms).by_pair.get(&sorted(pair)).and_then(Weak::upgrade)
+    }
+
+    /// The conversation whose room has that number.
+    pub(super) fn by_id(&self, id: RoomId) -> Option<Arc<Room>> {
+        lock(&self.rooms).by_pair.values().filter_map(Weak::upgrade).find(|room| room.id == id)
     }
 
     /// Forgets a conversation that one of the two has left. Another of the same two may have begun
     /// since.
-    pub(super) fn end(&self, mut pair: [PeerId; 2], room: &Arc<Room>) {
-        pair.sort_unstable();
+    pub(super) fn end(&self, pair: [UserId; 2], room: &Arc<Room>) {
+        room.end();
         let mut rooms = lock(&self.rooms);
-        if rooms.get(&pair).is_some_and(|current| Arc::ptr_eq(current, room)) {
-            rooms.remove(&pair);
+        let pair = sorted(pair);
+        if rooms.by_pair.get(&pair).is_some_and(|current| Weak::ptr_eq(current, &Arc::downgrade(room))) {
+            rooms.by_pair.remove(&pair);
         }
     }
 }
 
-fn pair(one: &Peer, other: &Peer) -> [PeerId; 2] {
-    let mut pair = [one.id, other.id];
+/// Fewer conversations are not worth looking through.
+const SWEEP_MIN: usize = 256;
+
+fn sorted(mut pair: [UserId; 2]) -> [UserId; 2] {
     pair.sort_unstable();
     pair
 }

@@ -1,59 +1,115 @@
-//! Who is here, by nickname. A name and all that look like it are one person's.
+//! Who is here, by nickname and by token. A name and all that look like it are one person's.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, Weak};
 
 use crosstalk_protocol::{ErrorCode, ErrorReply, Nick};
 
-use crate::peer::{Peer, PeerId, lock};
+use crate::limits::RESTING_MAX;
+use crate::peer::lock;
 use crate::room::{Names, names};
+use crate::store::{TokenHash, UserId};
+use crate::user::User;
 
-/// Everybody who is connected.
+/// Everybody who is connected or may come back, and whoever they have direct conversations with.
 #[derive(Default)]
 pub(super) struct People {
     register: Mutex<Register>,
-    /// How many there have been.
-    arrivals: AtomicU64,
 }
 
 #[derive(Default)]
 struct Register {
-    /// Everybody, by what a nickname looks like.
-    by_skeleton: HashMap<String, Arc<Peer>>,
+    /// Everybody who is connected, by what a nickname looks like.
+    by_skeleton: HashMap<String, Arc<User>>,
+    /// Everybody who is connected and can come back, or rests.
+    by_token: HashMap<TokenHash, Arc<User>>,
+    /// Those who are not connected and whom only memory knows, in the order in which they went.
+    resting: VecDeque<Arc<User>>,
+    /// Everybody whom anything refers to, so that nobody is there twice.
+    by_id: HashMap<UserId, Weak<User>>,
+    /// How many `by_id` may hold before those who are gone are looked for.
+    sweep_at: usize,
     visible: BTreeSet<Nick>,
 }
 
 impl People {
-    /// Takes a nickname for a new peer.
-    pub(super) fn hello(&self, nick: &Nick) -> Result<Arc<Peer>, ErrorReply> {
-        let mut register = lock(&self.register);
-        let skeletons = nick.skeletons();
-        if skeletons.iter().any(|skeleton| register.by_skeleton.contains_key(skeleton)) {
-            return Err(nick_taken(nick));
-        }
-        let id = PeerId(self.arrivals.fetch_add(1, Ordering::Relaxed) + 1);
-        let peer = Arc::new(Peer::new(id, nick.clone()));
-        register.claim(skeletons, &peer);
-        register.visible.insert(nick.clone());
-        Ok(peer)
+    /// Whoever has that token, if memory knows them.
+    pub(super) fn by_token(&self, token: TokenHash) -> Option<Arc<User>> {
+        lock(&self.register).by_token.get(&token).cloned()
     }
 
-    /// Gives the nickname back.
-    pub(super) fn goodbye(&self, peer: &Peer) {
+    /// The one person with that id, made with `new` if nothing refers to them yet.
+    pub(super) fn get_or_insert(&self, id: UserId, new: impl FnOnce() -> User) -> Arc<User> {
         let mut register = lock(&self.register);
-        let nick = peer.nick();
+        if let Some(user) = register.by_id.get(&id).and_then(Weak::upgrade) {
+            return user;
+        }
+        let user = Arc::new(new());
+        register.by_id.insert(id, Arc::downgrade(&user));
+        register.sweep();
+        user
+    }
+
+    /// Gives `user`, who is about to connect, the nickname `nick`. Who is connected already keeps
+    /// the one they have. `then` is called while nobody else can take the name or the person away.
+    pub(super) fn hello<T>(
+        &self,
+        user: &Arc<User>,
+        nick: &Nick,
+        then: impl FnOnce() -> T,
+    ) -> Result<T, ErrorReply> {
+        let mut register = lock(&self.register);
+        if !user.is_connected() {
+            let skeletons = nick.skeletons();
+            if register.is_taken(&skeletons, user.id) {
+                return Err(nick_taken(nick));
+            }
+            // Their last connection may be about to give the name back.
+            let before = user.nick();
+            if register.by_skeleton.get(&before.skeletons()[0]).is_some_and(|holder| holder.id == user.id) {
+                register.release(&before);
+                register.visible.remove(&before);
+            }
+            user.set_nick(nick.clone());
+            register.claim(skeletons, user);
+            if let Some(token) = user.token() {
+                register.by_token.insert(token, user.clone());
+            }
+            if !user.is_hidden() {
+                register.visible.insert(nick.clone());
+            }
+        }
+        Ok(then())
+    }
+
+    /// Gives the nickname back, unless the person is connected by now. Who is not `kept` in memory
+    /// is in no room as far as memory knows; what refers to them refers to no room.
+    pub(super) fn goodbye(&self, user: &Arc<User>, kept: bool) {
+        let mut register = lock(&self.register);
+        let mut places = user.places();
+        if !places.peers.is_empty() {
+            return;
+        }
+        let nick = user.nick();
         register.release(&nick);
         register.visible.remove(&nick);
+        let Some(token) = user.token() else { return };
+        if kept {
+            register.resting.push_back(user.clone());
+            drop(places);
+            register.forget_surplus();
+        } else {
+            register.by_token.remove(&token);
+            (places.seats, places.loaded) = (Vec::new(), false);
+        }
     }
 
-    /// Gives `peer` another nickname. Returns the one before.
-    pub(super) fn rename(&self, peer: &Peer, to: &Nick) -> Result<Nick, ErrorReply> {
-        let from = peer.nick();
+    /// Gives `user` another nickname. Returns the one before.
+    pub(super) fn rename(&self, user: &User, to: &Nick) -> Result<Nick, ErrorReply> {
         let mut register = lock(&self.register);
+        let from = user.nick();
         let skeletons = to.skeletons();
-        let holders = skeletons.iter().filter_map(|skeleton| register.by_skeleton.get(skeleton));
-        if holders.into_iter().any(|holder| holder.id != peer.id) {
+        if register.is_taken(&skeletons, user.id) {
             return Err(nick_taken(to));
         }
         if let Some(entry) = register.release(&from) {
@@ -62,33 +118,35 @@ impl People {
         if register.visible.remove(&from) {
             register.visible.insert(to.clone());
         }
-        peer.set_nick(to.clone());
+        user.set_nick(to.clone());
         Ok(from)
     }
 
-    /// Takes `peer` out of sight. Returns its nickname.
-    pub(super) fn hide(&self, peer: &Peer) -> Nick {
-        let nick = peer.nick();
-        lock(&self.register).visible.remove(&nick);
-        peer.set_hidden(true);
+    /// Takes `user` out of sight. Returns their nickname.
+    pub(super) fn hide(&self, user: &User) -> Nick {
+        let mut register = lock(&self.register);
+        let nick = user.nick();
+        register.visible.remove(&nick);
+        user.set_hidden(true);
         nick
     }
 
-    /// Brings `peer` back into sight. Returns its nickname.
-    pub(super) fn reveal(&self, peer: &Peer) -> Nick {
-        let nick = peer.nick();
-        lock(&self.register).visible.insert(nick.clone());
-        peer.set_hidden(false);
+    /// Brings `user` back into sight. Returns their nickname.
+    pub(super) fn reveal(&self, user: &User) -> Nick {
+        let mut register = lock(&self.register);
+        let nick = user.nick();
+        register.visible.insert(nick.clone());
+        user.set_hidden(false);
         nick
     }
 
     /// Whoever is called `nick` and can be seen.
-    pub(super) fn find(&self, nick: &Nick) -> Option<Arc<Peer>> {
+    pub(super) fn find(&self, nick: &Nick) -> Option<Arc<User>> {
         let register = lock(&self.register);
         register
             .by_skeleton
             .get(&nick.skeletons()[0])
-            .filter(|peer| peer.nick() == *nick && !peer.is_hidden())
+            .filter(|user| user.nick() == *nick && !user.is_hidden())
             .cloned()
     }
 
@@ -99,16 +157,45 @@ impl People {
 }
 
 impl Register {
-    fn claim(&mut self, skeletons: [String; 2], peer: &Arc<Peer>) {
-        for skeleton in skeletons {
-            self.by_skeleton.insert(skeleton, peer.clone());
+    fn is_taken(&self, skeletons: &[String; 2], by_others_than: UserId) -> bool {
+        let holders = skeletons.iter().filter_map(|skeleton| self.by_skeleton.get(skeleton));
+        holders.into_iter().any(|holder| holder.id != by_others_than)
+    }
+
+    /// Forgets those who have been away for longest, if too many are. Who has come back rests no more.
+    fn forget_surplus(&mut self) {
+        while self.resting.len() > RESTING_MAX {
+            let Some(user) = self.resting.pop_front() else { break };
+            let rests_later = self.resting.iter().any(|other| other.id == user.id);
+            if let (Some(token), false, false) = (user.token(), rests_later, user.is_connected()) {
+                self.by_token.remove(&token);
+                user.places().seats.clear();
+            }
         }
     }
 
-    fn release(&mut self, nick: &Nick) -> Option<Arc<Peer>> {
+    fn claim(&mut self, skeletons: [String; 2], user: &Arc<User>) {
+        for skeleton in skeletons {
+            self.by_skeleton.insert(skeleton, user.clone());
+        }
+    }
+
+    fn release(&mut self, nick: &Nick) -> Option<Arc<User>> {
         nick.skeletons().into_iter().filter_map(|skeleton| self.by_skeleton.remove(&skeleton)).last()
     }
+
+    /// Forgets those to whom nothing refers any more, whenever there are twice as many as were left
+    /// the last time.
+    fn sweep(&mut self) {
+        if self.by_id.len() >= self.sweep_at.max(SWEEP_MIN) {
+            self.by_id.retain(|_, user| user.strong_count() > 0);
+            self.sweep_at = self.by_id.len() * 2;
+        }
+    }
 }
+
+/// Fewer people are not worth looking through.
+const SWEEP_MIN: usize = 1_024;
 
 /// The answer to a name that nobody in sight has; the same for who is absent and who is hidden.
 pub(crate) fn no_such_user() -> ErrorReply {

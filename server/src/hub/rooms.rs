@@ -7,12 +7,14 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crosstalk_protocol::{ErrorCode, ErrorReply, RoomName};
 
 use crate::limits::MAX_ROOMS;
-use crate::log::Log;
 use crate::room::Room;
+use crate::store::RoomId;
 
 /// All public rooms.
 #[derive(Default)]
-pub(super) struct Rooms(RwLock<BTreeMap<RoomName, Arc<Room>>>);
+pub(super) struct Rooms(RwLock<Table>);
+
+type Table = BTreeMap<RoomName, Arc<Room>>;
 
 /// Part of the list of public rooms.
 #[derive(Debug)]
@@ -24,10 +26,25 @@ pub struct RoomList {
 }
 
 impl Rooms {
-    /// Nothing but an empty lobby with that log.
-    pub(super) fn with_lobby(log: Log) -> Self {
-        let lobby = Arc::new(Room::new(RoomName::lobby(), log));
-        Self(RwLock::new([(RoomName::lobby(), lobby)].into()))
+    /// Adds a room that the store has.
+    pub(super) fn insert(&self, room: Arc<Room>) {
+        self.write().insert(room.name.clone(), room);
+    }
+
+    /// The room of that name.
+    pub(super) fn get(&self, name: &RoomName) -> Option<Arc<Room>> {
+        self.read().get(name).cloned()
+    }
+
+    /// The room with that number.
+    pub(super) fn by_id(&self, id: RoomId) -> Option<Arc<Room>> {
+        self.read().values().find(|room| room.id == id).cloned()
+    }
+
+    /// Calls `look` with what tells whether a room is still there; none goes meanwhile.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&dyn Fn(&Arc<Room>) -> bool) -> T) -> T {
+        let rooms = self.read();
+        look(&|room| rooms.get(&room.name).is_some_and(|current| Arc::ptr_eq(current, room)))
     }
 
     /// Whether there is a room of that name.
@@ -46,35 +63,43 @@ impl Rooms {
         rooms.get(name).map(enter).ok_or_else(|| no_such_room(name))
     }
 
-    /// Creates a room and lets somebody into it with `enter`, before anybody can remove it again.
+    /// Creates a room with `new` and lets somebody into it with `enter`, before anybody can remove it
+    /// again. Returns the room that had to go for it, too. Where what was said is `kept`, only a room
+    /// in which nothing was said goes.
     pub(super) fn create<T>(
         &self,
         name: &RoomName,
-        new_log: impl FnOnce() -> Log,
+        kept: bool,
+        new: impl FnOnce() -> Arc<Room>,
         enter: impl FnOnce(&Arc<Room>) -> T,
-    ) -> Result<T, ErrorReply> {
+    ) -> Result<(Option<Arc<Room>>, T), ErrorReply> {
         let mut rooms = self.write();
         if rooms.contains_key(name) {
             let message = format!("Room {name} already exists; join it.");
             return Err(ErrorReply::new(ErrorCode::RoomExists, message));
         }
-        if rooms.len() >= MAX_ROOMS && !remove_oldest_empty(&mut rooms) {
-            let message = "The server has as many rooms as it may; join one.";
-            return Err(ErrorReply::new(ErrorCode::TooManyRooms, message));
-        }
-        let room = Arc::new(Room::new(name.clone(), new_log()));
-        rooms.insert(name.clone(), room.clone());
-        Ok(enter(&room))
-    }
-
-    /// Removes a room in which there is nobody and nothing, the lobby excepted.
-    pub(super) fn remove_unused(&self, room: &Room) {
-        if room.is_unused() && !room.name.is_lobby() {
-            let mut rooms = self.write();
-            if room.is_unused() {
-                rooms.remove(&room.name);
+        let mut removed = None;
+        if rooms.len() >= MAX_ROOMS {
+            removed = remove_oldest_empty(&mut rooms, kept);
+            if removed.is_none() {
+                let message = "The server has as many rooms as it may; join one.";
+                return Err(ErrorReply::new(ErrorCode::TooManyRooms, message));
             }
         }
+        let room = new();
+        rooms.insert(name.clone(), room.clone());
+        Ok((removed, enter(&room)))
+    }
+
+    /// Removes a room in which there is nobody and nothing, the lobby excepted. Returns whether it
+    /// did.
+    pub(super) fn remove_unused(&self, room: &Arc<Room>) -> bool {
+        if !room.is_unused() || room.name.is_lobby() {
+            return false;
+        }
+        let mut rooms = self.write();
+        let is_there = rooms.get(&room.name).is_some_and(|current| Arc::ptr_eq(current, room));
+        is_there && room.is_unused() && rooms.remove(&room.name).is_some()
     }
 
     /// The rooms behind `after`.
@@ -86,23 +111,22 @@ impl Rooms {
         RoomList { rows, more: range.next().is_some() }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<RoomName, Arc<Room>>> {
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<RoomName, Arc<Room>>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Table> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Makes room for another one.
-fn remove_oldest_empty(rooms: &mut BTreeMap<RoomName, Arc<Room>>) -> bool {
-    let empty = rooms.values().filter(|room| room.is_empty() && !room.name.is_lobby());
-    let Some(oldest) = empty.min_by_key(|room| room.log.last_at()).map(|room| room.name.clone()) else {
-        return false;
-    };
+fn remove_oldest_empty(rooms: &mut Table, kept: bool) -> Option<Arc<Room>> {
+    let can_go = |room: &&Arc<Room>| if kept { room.is_unused() } else { room.is_empty() };
+    let empty = rooms.values().filter(|room| !room.name.is_lobby()).filter(can_go);
+    let oldest = empty.min_by_key(|room| room.log.last_at())?.name.clone();
     tracing::warn!(room = %oldest, "an empty room was given up for a new one");
-    rooms.remove(&oldest).is_some()
+    rooms.remove(&oldest)
 }
 
 /// The answer to the name of a room that is not there, or is not for everybody.

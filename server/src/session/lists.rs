@@ -31,8 +31,9 @@ impl Session {
             None => self.hub.names(after.as_ref(), page.limit),
             Some(room) => match self.membership(room)? {
                 Membership { with: Some(with), .. } => {
-                    let both = [self.peer()?, with].into_iter().filter(|peer| self.hub.is_in_sight(peer));
-                    let both = both.map(|peer| peer.nick()).collect();
+                    let both =
+                        [&self.peer()?.user, with].into_iter().filter(|user| self.hub.is_in_sight(user));
+                    let both = both.map(|user| user.nick()).collect();
                     names(&both, after.as_ref(), page.limit)
                 }
                 Membership { room, .. } => room.names(after.as_ref(), page.limit),

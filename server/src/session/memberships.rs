@@ -8,12 +8,12 @@ use crosstalk_protocol::{Entered, EntryRoom, ErrorCode, ErrorReply, Event, Nick,
 use super::Session;
 use crate::hub::{Direct, Membership, no_such_room};
 use crate::limits::ROOMS_PER_CONNECTION;
-use crate::peer::Peer;
 use crate::room::Room;
+use crate::user::User;
 
 impl Session {
     /// Lets the peer into one more public room.
-    pub(super) fn enter(&mut self, entry: EntryRoom) -> Result<Entered, ErrorReply> {
+    pub(super) async fn enter(&mut self, entry: EntryRoom) -> Result<Entered, ErrorReply> {
         let EntryRoom { room, position } = entry;
         if self.is_member(&room) {
             let message = format!("You are already a member of this room {room}.");
@@ -21,9 +21,9 @@ impl Session {
         }
         self.check_room_limit()?;
         let peer = self.peer()?;
-        let notice = |room: &RoomName| Notice::Joined { nick: peer.nick(), room: room.clone() };
-        let membership = self.hub.enter(peer, &room, position, notice)?;
-        let entered = membership.entered();
+        let notice = |room: &RoomName| Notice::Joined { nick: peer.user.nick(), room: room.clone() };
+        let membership = self.hub.enter(peer, &room, position, notice).await?;
+        let entered = membership.entered(peer.user.read(membership.room.id), 0);
         self.note(membership, position);
         Ok(entered)
     }
@@ -53,33 +53,48 @@ impl Session {
         let at = self.rooms.iter().position(|membership| membership.room.name == *name);
         let membership = self.rooms.remove(at.ok_or_else(|| self.not_a_member(name))?);
         let peer = self.peer()?;
-        let notice = Notice::Left { nick: peer.nick(), room: membership.room.name.clone() };
-        self.hub.leave(peer, &membership, Some(notice));
+        let notice = Notice::Left { nick: peer.user.nick(), room: membership.room.name.clone() };
+        self.hub.leave(peer, &membership.room, Some(notice));
         Ok(membership.room.name.clone())
     }
 
     /// The direct conversation with `nick`, opened if need be.
-    pub(super) fn direct(&mut self, nick: &Nick) -> Result<(Arc<Room>, Arc<Peer>), ErrorReply> {
-        let Direct { room, with, entered } = self.hub.direct(self.peer()?, nick)?;
+    pub(super) async fn direct(&mut self, nick: &Nick) -> Result<(Arc<Room>, Arc<User>), ErrorReply> {
+        let Direct { room, with, entered } = self.hub.direct(self.peer()?, nick).await?;
         if let Some(membership) = entered {
-            let event = self.open(membership);
-            self.asides.push(event);
+            self.come_into(membership);
         }
         Ok((room, with))
     }
 
-    /// Notes a direct conversation. One that has ended makes room for it if there are too many.
-    pub(super) fn open(&mut self, membership: Membership) -> Event {
+    /// Notes a room that the peer has come into without having asked. A direct conversation that has
+    /// ended makes room for another if there are too many.
+    pub(super) fn come_into(&mut self, membership: Membership) {
+        if self.is_member(&membership.room.name) {
+            return;
+        }
         let directs = self.rooms.iter().filter(|membership| membership.with.is_some()).count();
-        if directs >= ROOMS_PER_CONNECTION
+        if membership.with.is_some()
+            && directs >= ROOMS_PER_CONNECTION
             && let Some(ended) = self.rooms.iter().position(|membership| membership.room.has_ended())
         {
             let ended = self.rooms.remove(ended);
+            if let Some(peer) = &self.peer {
+                self.hub.leave(peer, &ended.room, None);
+            }
             self.asides.push(Event::Left { id: None, room: ended.room.name.clone() });
         }
-        let entered = membership.entered();
+        let entered = membership.entered(None, 0);
         self.rooms.push(membership);
-        Event::Joined { id: None, created: false, entered }
+        self.asides.push(Event::Joined { id: None, created: false, entered });
+    }
+
+    /// Notes that the peer is in a room no longer, without having asked.
+    pub(super) fn go_out_of(&mut self, room: RoomName) {
+        if let Some(at) = self.rooms.iter().position(|membership| membership.room.name == room) {
+            self.rooms.remove(at);
+            self.asides.push(Event::Left { id: None, room });
+        }
     }
 
     pub(super) fn membership(&self, name: &RoomName) -> Result<&Membership, ErrorReply> {

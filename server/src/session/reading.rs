@@ -2,13 +2,13 @@
 //! of its rooms from where it has read to. No room starves another, and nothing is skipped in silence.
 
 use bytes::Bytes;
-use crosstalk_protocol::{DisconnectCode, Event};
+use crosstalk_protocol::{DisconnectCode, Event, Record};
 
 use super::Session;
 use crate::hub::{Membership, Missed};
 use crate::log::Read;
 use crate::peer::{Mail, PeerId};
-use crate::segment::{Encoding, Reader, encode_messages};
+use crate::segment::{Encoding, Reader, encode_records};
 
 /// What a peer is told without having asked.
 #[derive(Debug)]
@@ -33,10 +33,12 @@ impl Session {
     ) -> Result<(), DisconnectCode> {
         self.asides.drain(..).for_each(|event| tell(Told::Event(event)));
         let Some(peer) = self.peer.clone() else { return Ok(()) };
+        if peer.is_replaced() {
+            return Err(DisconnectCode::Replaced);
+        }
         for mail in peer.take_mail() {
-            let event = self.open_mail(mail);
+            self.open_mail(mail);
             self.asides.drain(..).for_each(|event| tell(Told::Event(event)));
-            tell(Told::Event(event));
         }
         let mut left = budget;
         let count = self.rooms.len();
@@ -51,13 +53,13 @@ impl Session {
         Ok(())
     }
 
-    fn open_mail(&mut self, mail: Mail) -> Event {
+    fn open_mail(&mut self, mail: Mail) {
         match mail {
-            Mail::Stored { id, room, seq } => Event::Ack { id, room, seq },
-            Mail::Refused { id, error } => Event::Error { id, error },
-            Mail::Opened { room, cursor, with } => {
-                self.open(Membership { room, cursor, known: 0, with: Some(with) })
-            }
+            Mail::Stored { id, room, seq } => self.asides.push(Event::Ack { id, room, seq }),
+            Mail::Refused { id, error } => self.asides.push(Event::Error { id, error }),
+            Mail::Entered(membership) => self.come_into(membership),
+            Mail::Left { room } => self.go_out_of(room),
+            Mail::Told(event) => self.asides.push(event),
         }
     }
 
@@ -82,9 +84,10 @@ impl Session {
                     })
                 }
                 Read::Behind { after } => match self.hub.missed(room, after).await {
-                    Ok(Missed::Messages(messages)) => {
-                        cursor.advance(messages.last().map_or(after, |last| last.seq));
-                        let bytes = encode_messages(&messages, encoding);
+                    Ok(Missed::Nothing { until }) => cursor.advance(until),
+                    Ok(Missed::Records(records)) => {
+                        cursor.advance(records.last().map_or(after, Record::seq));
+                        let bytes = encode_records(records, encoding);
                         left = left.saturating_sub(bytes.len());
                         tell(Told::Run(bytes));
                     }
@@ -106,6 +109,7 @@ impl Session {
     /// Whether there is anything to tell.
     pub fn has_news(&self) -> bool {
         !self.asides.is_empty()
+            || self.is_replaced()
             || self.rooms.iter().any(|membership| membership.room.log.has_news(&membership.cursor))
     }
 

@@ -1,23 +1,74 @@
-//! The store of `--ephemeral`: it keeps nothing, so that rooms have what is in memory.
+//! The store of `--ephemeral`: it keeps nothing but labels, so that nothing is taken twice. Rooms
+//! have what is in memory, and people are remembered by the hub.
 
-use crosstalk_protocol::{HistoryRange, Message, Record, Seq};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+
+use crosstalk_protocol::{HistoryRange, Message, Record, RequestId, RoomName, Seq};
 
 use super::{
     Answer, Authored, By, Change, Draft, Hits, Outcome, RoomId, RoomKey, Store, StoredRoom, StoredUser,
-    TokenHash, Words,
+    TokenHash, UserId, Words,
 };
+use crate::limits::LABELS_MAX;
+use crate::peer::lock;
 
-/// Keeps nothing.
+/// Keeps the newest labels, [`LABELS_MAX`] at most.
 #[derive(Debug, Default)]
-pub struct Ephemeral;
+pub struct Ephemeral {
+    labels: Mutex<Labels>,
+}
+
+#[derive(Debug, Default)]
+struct Labels {
+    places: HashMap<Label, Place>,
+    order: VecDeque<Label>,
+}
+
+type Label = (UserId, RequestId);
+
+#[derive(Debug)]
+struct Place {
+    room: RoomName,
+    seq: Seq,
+    digest: i64,
+}
+
+impl Labels {
+    fn outcome(&mut self, draft: &Draft) -> Outcome {
+        let Some(id) = &draft.id else { return Outcome::Stored };
+        let label = (draft.author, id.clone());
+        let digest = draft.digest();
+        if let Some(place) = self.places.get(&label) {
+            return match place.digest == digest {
+                true => Outcome::Known { room: place.room.clone(), seq: place.seq },
+                false => Outcome::Reused,
+            };
+        }
+        let place = Place { room: draft.record.room().clone(), seq: draft.record.seq(), digest };
+        self.places.insert(label.clone(), place);
+        self.order.push_back(label);
+        if self.order.len() > LABELS_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.places.remove(&oldest);
+        }
+        Outcome::Stored
+    }
+}
 
 fn ready<'a, T: Send + 'a>(value: T) -> Answer<'a, T> {
     Box::pin(std::future::ready(Ok(value)))
 }
 
 impl Store for Ephemeral {
+    fn is_durable(&self) -> bool {
+        false
+    }
+
     fn append(&self, batch: Vec<Draft>) -> Answer<'_, Vec<Outcome>> {
-        ready(batch.iter().map(|_| Outcome::Stored).collect())
+        let mut labels = lock(&self.labels);
+        ready(batch.iter().map(|draft| labels.outcome(draft)).collect())
     }
 
     fn change(&self, _: Change) -> Answer<'_, ()> {

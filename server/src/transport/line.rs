@@ -2,6 +2,7 @@
 //! silence. It knows when a line is whole and when a reply may go; what is typed is carried out in
 //! `commands`, and said in words in `replies`.
 
+mod backlog;
 mod commands;
 mod replies;
 
@@ -40,7 +41,10 @@ pub struct LineDoor {
     prompt: Option<Prompt>,
     /// Where a line goes.
     room: Option<RoomName>,
-    /// Whether `Message broadcasted!` is owed: lines are answered in their order.
+    /// Messages that are shown on entering a room, and whether the peer wants to see them.
+    backlog: Option<usize>,
+    shows_backlog: bool,
+    /// Whether `Message broadcasted!` or the like is owed: lines are answered in their order.
     owes_receipt: bool,
     /// Whether the peer has said goodbye: it goes when what it has sent is in the log.
     leaving: bool,
@@ -52,8 +56,8 @@ pub struct LineDoor {
 }
 
 impl LineDoor {
-    /// A peer that has said nothing yet.
-    pub fn new(session: Session) -> Self {
+    /// A peer that has said nothing yet. On entering a room it is shown the last `backlog` messages.
+    pub fn new(session: Session, backlog: Option<usize>) -> Self {
         let now = Instant::now();
         Self {
             decoder: Decoder::new(),
@@ -62,6 +66,8 @@ impl LineDoor {
             heard_at: now,
             prompt: None,
             room: None,
+            backlog,
+            shows_backlog: true,
             owes_receipt: false,
             leaving: false,
             unframed: false,
@@ -106,7 +112,9 @@ impl LineDoor {
             return self.hello(&line, out).await;
         }
         match self.prompt.take() {
-            Some(Prompt::Broadcast) => return self.broadcast(Text::clean(&line).map_err(ErrorReply::from)?),
+            Some(Prompt::Broadcast) => {
+                return self.broadcast(Text::clean(&line).map_err(ErrorReply::from)?).await;
+            }
             Some(prompt @ (Prompt::Hide | Prompt::Reveal)) => {
                 // The original's newer client asks nobody for the name: what comes next is the next
                 // command. Who could be meant is clear all the same.
@@ -127,19 +135,18 @@ impl LineDoor {
         if line.starts_with('/') {
             return match slash::parse(line) {
                 Ok(Typed::Quit) => Err(Refusal::Disconnect(DisconnectCode::Bye)),
+                Ok(Typed::Backlog(shown)) => {
+                    self.set_backlog(shown, out);
+                    Ok(())
+                }
                 _ => Err(ErrorReply::new(ErrorCode::HelloFirst, "Enter your nickname first, then commands.")
                     .into()),
             };
         }
         let nick = Nick::parse(line).map_err(ErrorReply::bad_nick)?;
-        self.ask(Command::Hello {
-            nick: nick.clone(),
-            token: None,
-            client: None,
-            rooms: None,
-            hidden: false,
-        })
-        .await?;
+        let hello =
+            Command::Hello { nick: nick.clone(), token: None, client: None, rooms: None, hidden: false };
+        let welcome = self.ask(hello).await?;
         tracing::Span::current().record("nick", nick.as_str());
         self.room = Some(RoomName::lobby());
         self.reply("Connected to the server", out);
@@ -149,6 +156,12 @@ impl LineDoor {
                 crosstalk_protocol::LOBBY
             );
             self.reply(hint, out);
+        }
+        self.show_missed(out).await;
+        if let Some(Event::Welcome { rooms, .. }) = welcome {
+            for entered in rooms {
+                self.show_backlog(&entered, out).await?;
+            }
         }
         Ok(())
     }

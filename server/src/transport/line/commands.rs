@@ -5,27 +5,32 @@ use crosstalk_protocol::line::{Style, render};
 use crosstalk_protocol::slash::{self, Typed};
 use crosstalk_protocol::{
     Command, DisconnectCode, EntryRoom, ErrorCode, ErrorReply, Event, HistoryRange, Nick, Page, Request,
-    RequestId, RoomName, Target, Text, limits,
+    RoomName, Target, Text, limits,
 };
 
-use super::replies::instead_of;
+use super::replies::{Receipt, instead_of};
 use super::{LineDoor, Prompt};
-use crate::limits::HISTORY_LINES;
+use crate::limits::{HISTORY_LINES, SEARCH_LINES};
 use crate::outgoing::Outgoing;
-use crate::session::{Refusal, Reply};
+use crate::session::{Refusal, Reply, Say};
 
 impl LineDoor {
     pub(super) async fn typed(&mut self, typed: Typed, out: &mut Outgoing) -> Result<(), Refusal> {
         match typed {
-            Typed::Say(text) => self.say(text, false)?,
-            Typed::Me(text) => self.say(text, true)?,
-            Typed::Room(room, text) => self.say_in_room(room, text)?,
-            Typed::Broadcast(Some(text)) => self.broadcast(text)?,
+            Typed::Say(text) => self.say(text, false).await?,
+            Typed::Me(text) => self.say(text, true).await?,
+            Typed::Reply(nick, text) => self.answer(&nick, text).await?,
+            Typed::Edit(text) => self.edit(text).await?,
+            Typed::Delete => self.delete().await?,
+            Typed::Room(room, text) => self.say_in_room(room, text).await?,
+            Typed::Broadcast(Some(text)) => self.broadcast(text).await?,
             Typed::Broadcast(None) => {
                 self.prompt = Some(Prompt::Broadcast);
                 self.reply("Enter your message: ", out);
             }
-            Typed::Dm(nick, text) => self.session.send(&Target::User(nick), text, false, false, None)?,
+            Typed::Dm(nick, text) => {
+                self.session.send(&Target::User(nick), said(text, false), None).await?;
+            }
             Typed::Help => self.reply(slash::help().collect::<Vec<_>>().join("\n"), out),
             Typed::Members(room, after) => self.members(room, after, out).await?,
             Typed::GetRooms(after) => self.rooms(after, out).await?,
@@ -51,36 +56,78 @@ impl LineDoor {
                 let limit = count.unwrap_or(HISTORY_LINES).min(limits::PAGE_MAX);
                 let command = Command::History { of, range: HistoryRange::Latest, limit };
                 if let Some(Event::History { history, .. }) = self.ask(command).await? {
-                    let mut lines = Vec::new();
-                    render::history(&history, Style::Lf, &mut lines);
-                    let lines = String::from_utf8_lossy(&lines);
-                    self.reply(lines.trim_end(), out);
+                    self.show(|lines| render::history(&history, Style::Lf, lines), out);
                 }
             }
-            Typed::Backlog(_) | Typed::Search(_) | Typed::Reply(..) | Typed::Edit(_) | Typed::Delete => {}
+            Typed::Backlog(shown) => self.set_backlog(shown, out),
+            Typed::Search(words) => self.search(words, out).await?,
             Typed::Quit => return Err(Refusal::Disconnect(DisconnectCode::Bye)),
         }
         Ok(())
     }
 
-    fn say(&mut self, text: Text, action: bool) -> Result<(), ErrorReply> {
+    async fn say(&mut self, text: Text, action: bool) -> Result<(), ErrorReply> {
         let room = self.current_room()?;
-        self.session.send(&Target::Room(room), text, action, false, None)
+        self.session.send(&Target::Room(room), said(text, action), None).await
+    }
+
+    /// `/reply`: to the last message of somebody in the room one is in.
+    async fn answer(&mut self, nick: &Nick, text: Text) -> Result<(), ErrorReply> {
+        let room = self.current_room()?;
+        let answered = self.session.last_message(&room, Some(nick)).await?;
+        let say = Say { reply: Some(answered.message.seq), ..said(text, false) };
+        self.session.send(&Target::Room(room), say, None).await
     }
 
     /// `/room`: as in the original, the author sees it, too.
-    fn say_in_room(&mut self, room: RoomName, text: Text) -> Result<(), ErrorReply> {
-        self.session.send(&Target::Room(room), text, false, true, None).map_err(|error| match error.code {
+    async fn say_in_room(&mut self, room: RoomName, text: Text) -> Result<(), ErrorReply> {
+        let say = Say { echo: true, ..said(text, false) };
+        self.session.send(&Target::Room(room), say, None).await.map_err(|error| match error.code {
             ErrorCode::NoSuchRoom => ErrorReply { message: "Room does not exist".to_owned(), ..error },
             _ => error,
         })
     }
 
-    pub(super) fn broadcast(&mut self, text: Text) -> Result<(), Refusal> {
-        let receipt = RequestId::new("broadcast");
-        self.session.send(&Target::Room(RoomName::lobby()), text, false, false, receipt)?;
+    pub(super) async fn broadcast(&mut self, text: Text) -> Result<(), Refusal> {
+        let lobby = Target::Room(RoomName::lobby());
+        self.session.send(&lobby, said(text, false), Receipt::Broadcast.label()).await?;
         self.owes_receipt = true;
         Ok(())
+    }
+
+    async fn edit(&mut self, text: Text) -> Result<(), Refusal> {
+        let room = self.current_room()?;
+        let seq = self.session.last_message(&room, None).await?.message.seq;
+        self.promise(Command::Edit { room, seq, text }, Receipt::Edit).await
+    }
+
+    async fn delete(&mut self) -> Result<(), Refusal> {
+        let room = self.current_room()?;
+        let seq = self.session.last_message(&room, None).await?.message.seq;
+        self.promise(Command::Delete { room, seq }, Receipt::Delete).await
+    }
+
+    /// Carries out what is answered once it is stored.
+    async fn promise(&mut self, command: Command, receipt: Receipt) -> Result<(), Refusal> {
+        self.session.handle(Request { id: receipt.label(), command }).await?;
+        self.owes_receipt = true;
+        Ok(())
+    }
+
+    async fn search(&mut self, words: String, out: &mut Outgoing) -> Result<(), Refusal> {
+        let of = Target::Room(self.current_room()?);
+        let command = Command::Search { of, words, before: None, limit: SEARCH_LINES };
+        if let Some(Event::Found { history, .. }) = self.ask(command).await? {
+            self.show(|lines| render::found(&history, Style::Lf, lines), out);
+        }
+        Ok(())
+    }
+
+    /// Lines that are rendered elsewhere, as one reply.
+    pub(super) fn show(&mut self, render: impl FnOnce(&mut Vec<u8>), out: &mut Outgoing) {
+        let mut lines = Vec::new();
+        render(&mut lines);
+        self.reply(String::from_utf8_lossy(&lines).trim_end(), out);
     }
 
     fn current_room(&self) -> Result<RoomName, ErrorReply> {
@@ -95,7 +142,11 @@ impl LineDoor {
     async fn join(&mut self, room: RoomName, out: &mut Outgoing) -> Result<(), Refusal> {
         let result = self.ask(Command::Join(EntryRoom { room: room.clone(), position: None })).await;
         let reply = match result {
-            Ok(Some(Event::Joined { entered, .. })) => format!("Joined room {} successfully!", entered.room),
+            Ok(Some(Event::Joined { entered, .. })) => {
+                self.room = Some(room);
+                self.reply(format!("Joined room {} successfully!", entered.room), out);
+                return self.show_backlog(&entered, out).await;
+            }
             Ok(_) => format!("Joined room {room} successfully!"),
             Err(Refusal::Error(error)) if error.code == ErrorCode::AlreadyAMember => error.message,
             Err(Refusal::Error(error)) if error.code == ErrorCode::NoSuchRoom => {
@@ -197,4 +248,9 @@ impl LineDoor {
             Reply::None => Ok(None),
         }
     }
+}
+
+/// A message as it is typed.
+fn said(text: Text, action: bool) -> Say {
+    Say { text, action, reply: None, echo: false }
 }

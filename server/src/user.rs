@@ -1,0 +1,147 @@
+//! A person: who they are, by which connections they are here, and which rooms they are in. What
+//! one of their connections changes, all of them see.
+//!
+//! A user outlives connections. One with a token can come back as the same person; one without is
+//! gone with its connection, as who speaks plain lines is.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use crosstalk_protocol::{Nick, RequestId, Seq};
+
+use crate::peer::{Mail, Peer, PeerId, lock};
+use crate::room::Room;
+use crate::store::{RoomId, TokenHash, UserId};
+
+/// A person.
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    token: OnceLock<TokenHash>,
+    profile: Mutex<Profile>,
+    places: Mutex<Places>,
+}
+
+struct Profile {
+    nick: Nick,
+    hidden: bool,
+}
+
+/// Where somebody is: the connections they have, and the rooms they are in.
+#[derive(Default)]
+pub(crate) struct Places {
+    /// The connections.
+    pub(crate) peers: Vec<Arc<Peer>>,
+    /// The rooms, in the order in which they were entered.
+    pub(crate) seats: Vec<Seat>,
+    /// Whether `seats` is what the store has: not of somebody who is only known as a partner.
+    pub(crate) loaded: bool,
+}
+
+/// Somebody's place in a room.
+#[derive(Clone, Debug)]
+pub(crate) struct Seat {
+    /// The room.
+    pub(crate) room: Arc<Room>,
+    /// The last entry read, by whichever connection; 0 if that was never said.
+    pub(crate) read: Seq,
+    /// In a direct conversation, the other person.
+    pub(crate) with: Option<Arc<User>>,
+}
+
+impl User {
+    /// Somebody who is in no room and not connected.
+    pub fn new(id: UserId, token: Option<TokenHash>, nick: Nick, hidden: bool) -> Self {
+        Self {
+            id,
+            token: token.map_or_else(OnceLock::new, OnceLock::from),
+            profile: Mutex::new(Profile { nick, hidden }),
+            places: Mutex::default(),
+        }
+    }
+
+    /// The nickname.
+    pub fn nick(&self) -> Nick {
+        lock(&self.profile).nick.clone()
+    }
+
+    pub(crate) fn set_nick(&self, nick: Nick) {
+        lock(&self.profile).nick = nick;
+    }
+
+    /// Whether they are out of sight.
+    pub fn is_hidden(&self) -> bool {
+        lock(&self.profile).hidden
+    }
+
+    pub(crate) fn set_hidden(&self, hidden: bool) {
+        lock(&self.profile).hidden = hidden;
+    }
+
+    /// By what they are known when they come back; `None` if they cannot.
+    pub fn token(&self) -> Option<TokenHash> {
+        self.token.get().copied()
+    }
+
+    /// Whoever was known only as somebody's partner comes back with this token.
+    pub(crate) fn know(&self, token: TokenHash) {
+        // It is theirs for good: there is nothing to replace.
+        let _ = self.token.set(token);
+    }
+
+    /// Whether they have a connection.
+    pub fn is_connected(&self) -> bool {
+        !self.places().peers.is_empty()
+    }
+
+    /// Where they are. Taken after the hub's tables and before a room's members.
+    pub(crate) fn places(&self) -> MutexGuard<'_, Places> {
+        lock(&self.places)
+    }
+
+    /// Tells all connections but one.
+    pub(crate) fn tell_others(&self, but: PeerId, mail: impl Fn() -> Mail) {
+        for peer in self.places().peers.iter().filter(|peer| peer.id != but) {
+            peer.post(mail());
+        }
+    }
+
+    /// How far a room has been read; `None` if that was never said.
+    pub(crate) fn read(&self, room: RoomId) -> Option<Seq> {
+        self.places().seat(room).map(|seat| seat.read).filter(|read| *read > 0)
+    }
+}
+
+impl Places {
+    /// The place in a room.
+    pub(crate) fn seat(&mut self, room: RoomId) -> Option<&mut Seat> {
+        self.seats.iter_mut().find(|seat| seat.room.id == room)
+    }
+
+    /// Takes the place in a room away.
+    pub(crate) fn give_up(&mut self, room: RoomId) -> Option<Seat> {
+        let at = self.seats.iter().position(|seat| seat.room.id == room)?;
+        Some(self.seats.remove(at))
+    }
+
+    /// Takes a connection away; `None` if it is none of these.
+    pub(crate) fn disconnect(&mut self, id: PeerId) -> Option<Arc<Peer>> {
+        let at = self.peers.iter().position(|peer| peer.id == id)?;
+        Some(self.peers.swap_remove(at))
+    }
+
+    /// Takes away the connections of the client with that label.
+    pub(crate) fn replace(&mut self, client: Option<&RequestId>) -> Vec<Arc<Peer>> {
+        self.peers.extract_if(.., |peer| peer.client.as_ref() == client).collect()
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("User")
+            .field("id", &self.id)
+            .field("nick", &self.nick())
+            .finish_non_exhaustive()
+    }
+}
