@@ -5,6 +5,7 @@
 //! its answer is awaited: who needs no answer drops it. Reading never waits for writing.
 
 mod ephemeral;
+mod sqlite;
 mod words;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 pub use ephemeral::Ephemeral;
+pub use sqlite::{Durability, Fault, OpenError, Sqlite, SqliteOptions};
 pub use words::Words;
 
 /// A pending answer of a store.

@@ -1,0 +1,241 @@
+//! The one thread that writes. It takes a job and all that wait behind it, and carries them out in one
+//! transaction: the busier the server, the more there are in it, and a lone job waits for nothing.
+//!
+//! Whoever asked is answered after the commit. If that fails, each of them is told, and nothing of
+//! what they asked for is there.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use super::checkpointer::Log;
+use super::fault::Fault;
+use super::transaction::Transaction;
+use super::trouble::Trouble;
+use crate::store::{Change, Draft, Outcome, StoreError};
+
+/// Jobs of one transaction.
+const JOBS: usize = 1_024;
+
+/// Entries of one transaction, about.
+const ENTRIES: usize = 8_192;
+
+/// Between two attempts to write while nothing can be stored.
+const PROBE_TIME: Duration = Duration::from_secs(1);
+
+/// How long withdrawn words may stay in the write-ahead log. Several withdrawals share one emptying.
+const SCRUB_TIME: Duration = Duration::from_millis(500);
+
+/// Bytes that have to find room before all is well again: what a batch needs, about.
+const PROBE_BYTES: i32 = 256 * 1024;
+
+/// What the thread is asked for, and where the answer goes.
+pub(super) enum Job {
+    Append(Vec<Draft>, oneshot::Sender<Result<Vec<Outcome>, StoreError>>),
+    Change(Box<Change>, oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// The thread's state.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) jobs: Receiver<Job>,
+    pub(super) log: Log,
+    pub(super) trouble: Arc<Trouble>,
+    pub(super) fault: Arc<Fault>,
+    /// Pages that the database may have, as the connection knows it.
+    pub(super) pages: u32,
+    /// When withdrawn words must be out of the log.
+    pub(super) scrub_at: Option<Instant>,
+}
+
+impl Writer {
+    /// Runs until every sender of jobs is gone and all is stored.
+    pub(super) fn run(mut self) {
+        let mut jobs = Vec::new();
+        loop {
+            match self.jobs.recv_timeout(self.patience()) {
+                Ok(job) => {
+                    self.gather(job, &mut jobs);
+                    self.carry_out(&mut jobs);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.trouble.reason().is_some() {
+                        self.probe();
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.scrub_at.is_some_and(|at| at <= Instant::now()) {
+                let emptied = self.log.empty(&self.connection);
+                self.scrub_at = (!emptied).then(|| Instant::now() + SCRUB_TIME);
+            }
+        }
+    }
+
+    /// How long there is nothing to do if no job comes.
+    fn patience(&self) -> Duration {
+        let scrub = self.scrub_at.map(|at| at.saturating_duration_since(Instant::now()));
+        scrub.unwrap_or(PROBE_TIME).min(PROBE_TIME)
+    }
+
+    fn gather(&self, first: Job, jobs: &mut Vec<Job>) {
+        let mut entries = first.entries();
+        jobs.push(first);
+        while jobs.len() < JOBS
+            && entries < ENTRIES
+            && let Ok(job) = self.jobs.try_recv()
+        {
+            entries += job.entries();
+            jobs.push(job);
+        }
+    }
+
+    fn carry_out(&mut self, jobs: &mut Vec<Job>) {
+        self.impose_fault();
+        match self.transact(jobs) {
+            Ok(done) => {
+                self.trouble.end();
+                jobs.drain(..).zip(done).for_each(|(job, done)| job.answer(Ok(done)));
+            }
+            // One of them is at fault. Nothing was stored; each has to stand for itself.
+            Err(error) if is_own_fault(&error) && jobs.len() > 1 => {
+                for job in jobs.drain(..) {
+                    let result = self.transact(std::slice::from_ref(&job));
+                    self.answer_one(job, result);
+                }
+            }
+            Err(error) => {
+                if !is_own_fault(&error) {
+                    self.trouble.begin(&error.to_string());
+                }
+                jobs.drain(..).for_each(|job| job.answer(Err(&error)));
+            }
+        }
+    }
+
+    fn answer_one(&self, job: Job, result: rusqlite::Result<Vec<Done>>) {
+        match result {
+            Ok(mut done) => {
+                self.trouble.end();
+                if let Some(done) = done.pop() {
+                    job.answer(Ok(done));
+                }
+            }
+            Err(error) => {
+                if !is_own_fault(&error) {
+                    self.trouble.begin(&error.to_string());
+                }
+                job.answer(Err(&error));
+            }
+        }
+    }
+
+    /// Carries out all of it, or nothing.
+    fn transact(&mut self, jobs: &[Job]) -> rusqlite::Result<Vec<Done>> {
+        let result = self.try_transact(jobs);
+        if result.is_err() && !self.connection.is_autocommit() {
+            // After some faults SQLite has rolled back already, and after others it has not.
+            if let Err(error) = self.connection.execute_batch("ROLLBACK") {
+                tracing::error!(%error, "a transaction was not rolled back");
+            }
+        }
+        let (done, withdrawn) = result?;
+        if withdrawn && self.scrub_at.is_none() {
+            self.scrub_at = Some(Instant::now() + SCRUB_TIME);
+        }
+        self.log.committed(&self.connection);
+        Ok(done)
+    }
+
+    fn try_transact(&self, jobs: &[Job]) -> rusqlite::Result<(Vec<Done>, bool)> {
+        let mut transaction = Transaction::begin(&self.connection)?;
+        let mut done = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            done.push(match job {
+                Job::Append(batch, _) => Done::Appended(transaction.append(batch)?),
+                Job::Change(change, _) => {
+                    transaction.change(change)?;
+                    Done::Changed
+                }
+            });
+        }
+        let stalled = self.fault.stalled();
+        if !stalled.is_zero() {
+            std::thread::sleep(stalled);
+        }
+        Ok((done, transaction.commit()?))
+    }
+
+    /// Sees whether something can be stored again, so that the server recovers by itself.
+    fn probe(&mut self) {
+        self.impose_fault();
+        let probed = self.connection.execute_batch(&format!(
+            "DELETE FROM probe; INSERT INTO probe (filling) VALUES (zeroblob({PROBE_BYTES})); DELETE FROM probe;"
+        ));
+        match probed {
+            Ok(()) => self.trouble.end(),
+            Err(error) => self.trouble.begin(&error.to_string()),
+        }
+        self.log.committed(&self.connection);
+    }
+
+    fn impose_fault(&mut self) {
+        let pages = self.fault.pages();
+        if pages != self.pages {
+            let most = if pages == 0 { u32::MAX - 1 } else { pages };
+            // The answer is the limit now in force.
+            let imposed = self.connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(()));
+            if imposed.is_ok() {
+                self.pages = pages;
+            }
+        }
+    }
+}
+
+/// What was done for a job.
+enum Done {
+    Appended(Vec<Outcome>),
+    Changed,
+}
+
+impl Job {
+    fn entries(&self) -> usize {
+        match self {
+            Job::Append(batch, _) => batch.len(),
+            Job::Change(..) => 1,
+        }
+    }
+
+    /// Whoever asked may not have waited.
+    fn answer(self, result: Result<Done, &rusqlite::Error>) {
+        let failed = |error: &rusqlite::Error| StoreError(error.to_string());
+        match (self, result) {
+            (Job::Append(_, answer), Ok(Done::Appended(outcomes))) => drop(answer.send(Ok(outcomes))),
+            (Job::Change(_, answer), Ok(_)) => drop(answer.send(Ok(()))),
+            (Job::Append(_, answer), Err(error)) => drop(answer.send(Err(failed(error)))),
+            (Job::Change(change, answer), Err(error)) => {
+                tracing::error!(%error, ?change, "a change was not stored");
+                drop(answer.send(Err(failed(error))));
+            }
+            // The kinds agree; were they not to, the answer would be that the store has stopped.
+            (Job::Append(..), Ok(Done::Changed)) => {}
+        }
+    }
+}
+
+/// Whether an error says something about what was asked for, and not about the disk.
+fn is_own_fault(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error_code() {
+        None => true,
+        Some(code) => matches!(
+            code,
+            ErrorCode::ConstraintViolation
+                | ErrorCode::TypeMismatch
+                | ErrorCode::TooBig
+                | ErrorCode::ParameterOutOfRange
+        ),
+    }
+}
