@@ -18,7 +18,7 @@ use crate::http::{Http, HttpOptions};
 use crate::hub::Hub;
 use crate::limits::DRAIN_TIME;
 use crate::listener::{self, Context};
-use crate::store::{Ephemeral, Store, StoreError};
+use crate::store::{Ephemeral, Fault, OpenError, Sqlite, SqliteOptions, Store, StoreError};
 use crate::{presence, sequencer};
 
 /// Why a server did not start. One line, which says what to do.
@@ -36,14 +36,9 @@ pub enum StartError {
         /// The system's reason.
         reason: std::io::Error,
     },
-    /// The directory cannot be used.
-    #[error("cannot write to the directory {path}: {reason}; choose another with --data")]
-    Data {
-        /// Which directory.
-        path: PathBuf,
-        /// The system's reason.
-        reason: std::io::Error,
-    },
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Data(#[from] OpenError),
     /// What is stored cannot be read.
     #[error("cannot read what is stored: {0}; crosstalk-server check says more")]
     Store(#[from] StoreError),
@@ -59,6 +54,7 @@ pub struct Server {
     context: Arc<Context>,
     presence: JoinHandle<()>,
     sequencer: JoinHandle<()>,
+    store: Arc<dyn Store>,
 }
 
 impl Server {
@@ -67,9 +63,6 @@ impl Server {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
-        if let (Some(path), false) = (&config.data, config.ephemeral) {
-            check_data(path).map_err(|reason| StartError::Data { path: path.clone(), reason })?;
-        }
         if let Some(path) = &config.web_dir
             && !path.join("index.html").is_file()
         {
@@ -79,14 +72,14 @@ impl Server {
         let http = listen(config.http, "browsers", "--http")?;
         let (tcp_address, http_address) = (local(&tcp, config.tcp), local(&http, config.http));
 
-        let store: Arc<dyn Store> = Arc::new(Ephemeral::default());
+        let store = open_store(config)?;
         let (hub, drafts) = Hub::new(store.clone()).await?;
         let hub = Arc::new(hub);
         let trouble = {
             let store = store.clone();
             Arc::new(move || store.trouble())
         };
-        let sequencer = tokio::spawn(sequencer::run(drafts, store));
+        let sequencer = tokio::spawn(sequencer::run(drafts, store.clone()));
         let presence = tokio::spawn(presence::run(hub.clone()));
 
         let shutdown = CancellationToken::new();
@@ -108,7 +101,7 @@ impl Server {
         });
         context.tracker.spawn(listener::accept(tcp, listener::Port::Tcp, context.clone()));
         context.tracker.spawn(listener::accept(http, listener::Port::Http, context.clone()));
-        Ok(Self { tcp: tcp_address, http: http_address, context, presence, sequencer })
+        Ok(Self { tcp: tcp_address, http: http_address, context, presence, sequencer, store })
     }
 
     /// Where terminals connect.
@@ -132,7 +125,7 @@ impl Server {
     /// Stops accepting, tells every peer, and waits at most [`DRAIN_TIME`] for them to go. Returns
     /// how many connections were cut off.
     pub async fn stop(self) -> usize {
-        let Self { context, presence, sequencer, .. } = self;
+        let Self { context, presence, sequencer, store, .. } = self;
         context.hub.close();
         context.shutdown.cancel();
         context.tracker.close();
@@ -145,7 +138,20 @@ impl Server {
         if cut_off == 0 {
             let _ = sequencer.await;
         }
+        // With its last holder the store ends, and has stored everything by then.
+        drop(store);
         cut_off
+    }
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
+    match &config.data {
+        Some(path) if !config.ephemeral => {
+            let fault = Arc::new(Fault::from_environment());
+            let options = SqliteOptions { fault, ..SqliteOptions::default() };
+            Ok(Arc::new(Sqlite::open(path, options)?))
+        }
+        _ => Ok(Arc::new(Ephemeral::default())),
     }
 }
 
@@ -165,11 +171,4 @@ const BACKLOG: u32 = 4_096;
 
 fn local(listener: &TcpListener, wanted: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(wanted)
-}
-
-fn check_data(path: &std::path::Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(path)?;
-    let probe = path.join(format!(".crosstalk-{}", std::process::id()));
-    std::fs::write(&probe, b"")?;
-    std::fs::remove_file(probe)
 }

@@ -116,8 +116,19 @@ pub struct StoredSeat {
     pub room: StoredRoom,
     /// The last entry that they have read; 0 if they never said.
     pub read: Seq,
-    /// In a direct conversation, the other person, and the name they used last.
-    pub with: Option<(UserId, Nick)>,
+    /// In a direct conversation, the other person.
+    pub with: Option<Partner>,
+}
+
+/// The other person of a direct conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Partner {
+    /// Who.
+    pub id: UserId,
+    /// The nickname they used last.
+    pub nick: Nick,
+    /// Whether they can come back.
+    pub returns: bool,
 }
 
 /// A message and who wrote it.

@@ -18,6 +18,8 @@ pub struct User {
     /// Who.
     pub id: UserId,
     token: OnceLock<TokenHash>,
+    /// Whether they can come back, as far as that was known when memory came to know them.
+    returns: bool,
     profile: Mutex<Profile>,
     places: Mutex<Places>,
 }
@@ -55,9 +57,20 @@ impl User {
         Self {
             id,
             token: token.map_or_else(OnceLock::new, OnceLock::from),
+            returns: false,
             profile: Mutex::new(Profile { nick, hidden }),
             places: Mutex::default(),
         }
+    }
+
+    /// Somebody with whom somebody else has a direct conversation, and who is not here.
+    pub(crate) fn absent(id: UserId, nick: Nick, returns: bool) -> Self {
+        Self { returns, ..Self::new(id, None, nick, false) }
+    }
+
+    /// Whether they can come back as the same person.
+    pub fn can_return(&self) -> bool {
+        self.returns || self.token().is_some()
     }
 
     /// The nickname.

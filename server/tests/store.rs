@@ -9,8 +9,8 @@ use crosstalk_protocol::{
     Answered, Deleted, Edited, HistoryRange, Message, Nick, Record, RequestId, RoomName, Seq, Text, Token,
 };
 use crosstalk_server::store::{
-    By, Change, Draft, Fault, OpenError, Outcome, RoomId, RoomKey, Sqlite, SqliteOptions, Store, StoredRoom,
-    TokenHash, UserId, Words,
+    By, Change, Draft, Fault, OpenError, Outcome, Partner, RoomId, RoomKey, Sqlite, SqliteOptions, Store,
+    StoredRoom, TokenHash, UserId, Words,
 };
 
 const ALICE: UserId = UserId(0x7abc_def0_1234_5678);
@@ -340,7 +340,8 @@ async fn somebody_is_known_by_their_token() {
     assert_eq!((user.id, user.nick.as_str(), user.hidden), (ALICE, "alicia", true));
     let seats: Vec<_> =
         user.seats.iter().map(|seat| (seat.room.id.0, seat.read, seat.with.clone())).collect();
-    assert_eq!(seats, [(2, 3, None), (3, 0, Some((BOB, nick("bob"))))]);
+    let bob = Partner { id: BOB, nick: nick("bob"), returns: true };
+    assert_eq!(seats, [(2, 3, None), (3, 0, Some(bob))]);
     assert_eq!(user.seats[1].room, direct);
     let public = store.rooms().await.unwrap();
     assert_eq!(public.iter().map(|room| room.id.0).collect::<Vec<_>>(), [1, 2]);

@@ -9,7 +9,7 @@ use crosstalk_protocol::{EntryRoom, ErrorReply, Nick, RequestId, Token};
 use super::{Hub, Membership, saved};
 use crate::peer::{Peer, PeerId};
 use crate::sequencer::busy;
-use crate::store::{StoredSeat, StoredUser, TokenHash, UserId};
+use crate::store::{Partner, StoredSeat, StoredUser, TokenHash, UserId};
 use crate::user::{Seat, User};
 
 /// Who says hello.
@@ -138,11 +138,11 @@ impl Hub {
     /// A place in a room; `None` if the room is gone.
     fn stored_seat(&self, stored: StoredSeat) -> Option<Seat> {
         let StoredSeat { room, read, with } = stored;
-        let Some((id, nick)) = with else {
+        let Some(Partner { id, nick, returns }) = with else {
             let current = self.rooms.get(&room.name).filter(|current| current.id == room.id)?;
             return Some(Seat { room: current, read, with: None });
         };
-        let with = self.people.get_or_insert(id, || User::new(id, None, nick, false));
+        let with = self.people.get_or_insert(id, || User::absent(id, nick, returns));
         let pair = room.pair?;
         let new = || Ok::<_, std::convert::Infallible>(self.stored_room(room));
         let Ok((room, _)) = self.directs.get_or_insert(pair, new);

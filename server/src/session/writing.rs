@@ -36,23 +36,27 @@ impl Session {
                 match with.clone() {
                     None => (room.clone(), None),
                     Some(with) => {
-                        // A conversation goes on only while the other is in sight, and in a new
-                        // room if the other has left this one.
-                        let room = if !self.hub.is_in_sight(&with) {
-                            return Err(no_such_user());
-                        } else if room.has_ended() {
+                        // A conversation goes on in a new room if the other has left this one, and
+                        // with somebody out of sight only if they can read it later: then it is
+                        // the same whether they are hidden or absent.
+                        let room = if room.has_ended() {
                             self.direct(&with.nick()).await?.0
-                        } else {
+                        } else if with.can_return() || self.hub.is_in_sight(&with) {
                             room.clone()
+                        } else {
+                            return Err(no_such_user());
                         };
                         (room, Some(with.nick()))
                     }
                 }
             }
-            Target::User(nick) => {
-                let (room, with) = self.direct(nick).await?;
-                (room, Some(with.nick()))
-            }
+            Target::User(nick) => match self.conversation_with(nick) {
+                Some(room) => (room, Some(nick.clone())),
+                None => {
+                    let (room, with) = self.direct(nick).await?;
+                    (room, Some(with.nick()))
+                }
+            },
         };
         let Say { text, action, reply, echo } = say;
         let reply = match reply {
@@ -63,6 +67,18 @@ impl Session {
             }
         };
         self.submit(room, Act::Say { to, text, action, reply }, echo, id)
+    }
+
+    /// The conversation with somebody of that name who is out of sight and can read it later.
+    fn conversation_with(&self, nick: &Nick) -> Option<Arc<Room>> {
+        if self.hub.find(nick).is_some() {
+            return None;
+        }
+        let is_theirs = |membership: &&Membership| {
+            let with = membership.with.as_ref();
+            with.is_some_and(|with| with.can_return() && with.nick() == *nick) && !membership.room.has_ended()
+        };
+        self.rooms.iter().find(is_theirs).map(|membership| membership.room.clone())
     }
 
     /// Puts a change of the message `target` on its way, or its withdrawal.

@@ -215,6 +215,10 @@ impl Drop for Sqlite {
 }
 
 impl Store for Sqlite {
+    fn is_durable(&self) -> bool {
+        true
+    }
+
     fn append(&self, batch: Vec<Draft>) -> Answer<'_, Vec<Outcome>> {
         self.write(|answer| Job::Append(batch, answer))
     }
@@ -232,7 +236,7 @@ impl Store for Sqlite {
     }
 
     fn user(&self, token: TokenHash) -> Answer<'_, Option<StoredUser>> {
-        self.read(move |connection| questions::user(connection, token))
+        self.write(|answer| Job::User(token, answer))
     }
 
     fn records<'a>(

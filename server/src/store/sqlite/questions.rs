@@ -3,8 +3,12 @@
 use crosstalk_protocol::{HistoryRange, Message, Nick, Record, Seq};
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::rows::{SEQ_MAX, author, columns, entry_id, nick, record, room, room_columns, seq_of};
-use crate::store::{Authored, Hits, RoomId, RoomKey, StoredRoom, StoredSeat, StoredUser, TokenHash, UserId};
+use super::rows::{
+    SEQ_MAX, author, columns, entry_id, nick, optional_nick, record, room, room_columns, seq_of,
+};
+use crate::store::{
+    Authored, Hits, Partner, RoomId, RoomKey, StoredRoom, StoredSeat, StoredUser, TokenHash, UserId,
+};
 
 /// How many of the newest entries are looked at for somebody's last message.
 const LOOK_BACK: i64 = 10_000;
@@ -30,16 +34,14 @@ pub(super) fn last_room(connection: &Connection) -> rusqlite::Result<RoomId> {
     Ok(RoomId(number.unwrap_or(0)))
 }
 
-/// Whoever has that token.
+/// Whoever has that token. Asked within a transaction, so that both statements see the same state.
 pub(super) fn user(connection: &Connection, token: TokenHash) -> rusqlite::Result<Option<StoredUser>> {
-    // Both statements see the same state.
-    let transaction = connection.unchecked_transaction()?;
-    let found = transaction
+    let found = connection
         .prepare_cached("SELECT id, nick, hidden FROM user WHERE token = ?1")?
         .query_row([token.0], |row| Ok((row.get::<_, i64>(0)?, nick(row, 1)?, row.get(2)?)))
         .optional()?;
     let Some((id, nick, hidden)) = found else { return Ok(None) };
-    let seats = seats(&transaction, id)?;
+    let seats = seats(connection, id)?;
     Ok(Some(StoredUser { id: UserId(id as u64), nick, hidden, seats }))
 }
 
@@ -48,18 +50,37 @@ fn seats(connection: &Connection, user: i64) -> rusqlite::Result<Vec<StoredSeat>
         .prepare_cached(concat!(
             "SELECT ",
             room_columns!(),
-            ", s.read, u.id, u.nick FROM seat AS s JOIN room AS r ON r.id = s.room AND r.removed = 0
+            ", s.read, iif(r.user_a = ?1, r.user_b, r.user_a), u.nick
+             FROM seat AS s JOIN room AS r ON r.id = s.room AND r.removed = 0
              LEFT JOIN user AS u ON u.id = iif(r.user_a = ?1, r.user_b, r.user_a)
              WHERE s.user = ?1 ORDER BY s.place"
         ))?
         .query_map([user], |row| {
+            let room = room(row)?;
             let with = match row.get::<_, Option<i64>>(8)? {
-                Some(id) => Some((UserId(id as u64), nick(row, 9)?)),
                 None => None,
+                Some(id) => match optional_nick(row, 9)? {
+                    Some(nick) => Some(Partner { id: UserId(id as u64), nick, returns: true }),
+                    None => passed_by(connection, room.id, id)?,
+                },
             };
-            Ok(StoredSeat { room: room(row)?, read: row.get::<_, i64>(7)? as u64, with })
+            Ok(StoredSeat { room, read: row.get::<_, i64>(7)? as u64, with })
         })?
         .collect()
+}
+
+/// Somebody who is not known any more, by what they wrote or were written last.
+fn passed_by(connection: &Connection, room: RoomId, user: i64) -> rusqlite::Result<Option<Partner>> {
+    let bounds = (entry_id(room, 0), entry_id(room, SEQ_MAX), user);
+    let nick = connection
+        .prepare_cached(
+            "SELECT iif(author = ?3, nick, to_nick) FROM entry
+             WHERE id BETWEEN ?1 AND ?2 AND kind = 0 ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(bounds, |row| optional_nick(row, 0))
+        .optional()?
+        .flatten();
+    Ok(nick.map(|nick| Partner { id: UserId(user as u64), nick, returns: false }))
 }
 
 /// Part of a room's log. The words of a change are those that its message has now; a change of what

@@ -13,9 +13,10 @@ use tokio::sync::oneshot;
 
 use super::checkpointer::Log;
 use super::fault::Fault;
+use super::questions;
 use super::transaction::Transaction;
 use super::trouble::Trouble;
-use crate::store::{Change, Draft, Outcome, StoreError};
+use crate::store::{Change, Draft, Outcome, StoreError, StoredUser, TokenHash};
 
 /// Jobs of one transaction.
 const JOBS: usize = 1_024;
@@ -36,6 +37,8 @@ const PROBE_BYTES: i32 = 256 * 1024;
 pub(super) enum Job {
     Append(Vec<Draft>, oneshot::Sender<Result<Vec<Outcome>, StoreError>>),
     Change(Box<Change>, oneshot::Sender<Result<(), StoreError>>),
+    /// Who somebody is, as of all that was asked for before.
+    User(TokenHash, oneshot::Sender<Result<Option<StoredUser>, StoreError>>),
 }
 
 /// The thread's state.
@@ -160,6 +163,7 @@ impl Writer {
                     transaction.change(change)?;
                     Done::Changed
                 }
+                Job::User(token, _) => Done::Found(questions::user(&self.connection, *token)?),
             });
         }
         let stalled = self.fault.stalled();
@@ -199,13 +203,14 @@ impl Writer {
 enum Done {
     Appended(Vec<Outcome>),
     Changed,
+    Found(Option<StoredUser>),
 }
 
 impl Job {
     fn entries(&self) -> usize {
         match self {
             Job::Append(batch, _) => batch.len(),
-            Job::Change(..) => 1,
+            Job::Change(..) | Job::User(..) => 1,
         }
     }
 
@@ -215,13 +220,15 @@ impl Job {
         match (self, result) {
             (Job::Append(_, answer), Ok(Done::Appended(outcomes))) => drop(answer.send(Ok(outcomes))),
             (Job::Change(_, answer), Ok(_)) => drop(answer.send(Ok(()))),
+            (Job::User(_, answer), Ok(Done::Found(found))) => drop(answer.send(Ok(found))),
+            (Job::User(_, answer), Err(error)) => drop(answer.send(Err(failed(error)))),
             (Job::Append(_, answer), Err(error)) => drop(answer.send(Err(failed(error)))),
             (Job::Change(change, answer), Err(error)) => {
                 tracing::error!(%error, ?change, "a change was not stored");
                 drop(answer.send(Err(failed(error))));
             }
             // The kinds agree; were they not to, the answer would be that the store has stopped.
-            (Job::Append(..), Ok(Done::Changed)) => {}
+            (Job::Append(..) | Job::User(..), Ok(_)) => {}
         }
     }
 }
