@@ -121,7 +121,9 @@ impl Model {
     /// The first thing to say, now or again.
     pub(crate) fn hello(&self) -> Request {
         let rooms = Some(self.rooms.to_enter());
-        Request { id: None, command: Command::Hello { nick: self.nick.clone(), rooms } }
+        let nick = self.nick.clone();
+        let command = Command::Hello { nick, token: None, client: None, rooms, hidden: false };
+        Request { id: None, command }
     }
 
     /// A labelled request, whose answer is awaited.

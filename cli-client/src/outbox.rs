@@ -117,6 +117,7 @@ impl Outbox {
                             to: pending.to.clone(),
                             text: pending.text.clone(),
                             action: pending.action,
+                            reply: None,
                         },
                     });
                 }

@@ -163,7 +163,8 @@ mod tests {
     }
 
     fn entered(name: &str, seq: u64) -> Entered {
-        Entered { room: room(name), position: Position { epoch: 1, seq }, count: 1, with: None }
+        let position = Position { epoch: 1, seq };
+        Entered { room: room(name), position, count: 1, with: None, read: None, unread: 0 }
     }
 
     fn current(rooms: &Rooms) -> &str {

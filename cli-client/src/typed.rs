@@ -83,6 +83,9 @@ fn carry_out(model: &mut Model, typed: Typed) -> Vec<Effect> {
             }
             None => nowhere(),
         },
+        Typed::Backlog(_) | Typed::Search(_) | Typed::Reply(..) | Typed::Edit(_) | Typed::Delete => {
+            refused("This client cannot do that yet.")
+        }
         Typed::Quit => leave(model),
     }
 }
