@@ -56,6 +56,17 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_name = "ROOM")]
     pub(crate) room: Option<RoomName>,
 
+    /// Come as somebody new. Without it, who had this nickname at this server before, from this
+    /// account, comes back: to their rooms, and to what they have not read. A pipe always is
+    /// somebody new.
+    #[arg(long)]
+    pub(crate) new: bool,
+
+    /// How long a pipe tries to come back after a lost connection; 0 ends it at once. On a terminal
+    /// there is no end to it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) patience: u64,
+
     /// Carry out /commands in a pipe, too. Without it a line that begins with a slash is a message
     /// like any other, so that no log can give orders.
     #[arg(long)]

@@ -16,7 +16,7 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Carries out what is about the connection and time. Showing and ending is for the caller.
+    /// Carries out what is about the connection and time. The rest is for the caller.
     pub(crate) fn perform(&mut self, effect: Effect, address: Option<&Address>) {
         match effect {
             Effect::Connect => self.connection = address.cloned().map(Connection::open),
@@ -27,7 +27,11 @@ impl Driver {
                 }
             }
             Effect::Wait(timer, duration) => self.wait(timer, duration),
-            Effect::Show(_) | Effect::AskNick(_) | Effect::Exit(_) => {}
+            Effect::Show(_)
+            | Effect::AskNick(_)
+            | Effect::Exit(_)
+            | Effect::Recall(_)
+            | Effect::Remember(..) => {}
         }
     }
 

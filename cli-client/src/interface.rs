@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crosstalk_protocol::Token;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -10,7 +11,7 @@ use crate::address::Address;
 use crate::editor::Editor;
 use crate::keys::Key;
 use crate::message::{Effect, Ending, Line, Message};
-use crate::model::Model;
+use crate::model::{Front, Model};
 use crate::questions::Questions;
 use crate::rooms::Rooms;
 use crate::screen::Live;
@@ -84,7 +85,7 @@ impl Interface {
     pub(crate) fn live(&self, width: usize, style: &Style) -> Live {
         let (above, prompt) = match (&self.chat, self.questions.next()) {
             (_, Some(question)) => (Vec::new(), question),
-            (Some(chat), None) => (view::pending(chat), view::prompt(chat)),
+            (Some(chat), None) => (view::below(chat), view::prompt(chat)),
             (None, None) => (Vec::new(), String::new()),
         };
         // The last column stays free: what is written there makes some terminals begin a new row.
@@ -111,13 +112,23 @@ impl Interface {
     }
 
     fn go_on(&mut self) -> Vec<Effect> {
+        match self.questions.answers() {
+            Some((_, nick)) => vec![Effect::Recall(nick.clone())],
+            None => Vec::new(),
+        }
+    }
+
+    /// The answer to [`Effect::Recall`]: the token of whoever has had the nickname, if it is known.
+    pub(crate) fn recalled(&mut self, token: Option<Token>) -> Vec<Effect> {
         let Some((address, nick)) = self.questions.answers() else { return Vec::new() };
         let nick = nick.clone();
         if self.chat.is_some() {
-            return self.happened(Message::Nick(nick));
+            return self.happened(Message::Nick(nick, token));
         }
         let rooms = std::mem::take(&mut self.rooms);
-        self.chat = Some(Model::new(nick, address.to_string(), rooms, true, self.seed));
+        let mut chat = Model::new(nick, address.to_string(), rooms, Front::Terminal, self.seed);
+        chat.token = token;
+        self.chat = Some(chat);
         vec![Effect::Connect]
     }
 }

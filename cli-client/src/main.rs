@@ -1,9 +1,8 @@
 //! `crosstalk`: the terminal client.
 //!
 //! Reading order: [`message`] is what happens and what follows, [`model`] all that the client
-//! knows, [`update`] the pure function between them with its parts [`typed`], [`received`] and
-//! [`resume`], and [`view`] what is shown of it. None of them knows a socket, a terminal or a
-//! clock.
+//! knows, [`update`] the pure function between them with its parts [`typed`] and [`received`], and
+//! [`view`] what is shown of it. None of them knows a socket, a terminal, a file or a clock.
 //!
 //! Two front ends share them. At a terminal, [`interface`] adds questions, a line that is being
 //! typed ([`editor`], [`keys`]) and [`screen`] draws; [`terminal`] is the glue. In a pipe there is
@@ -12,19 +11,27 @@
 mod address;
 mod arguments;
 mod backoff;
+mod commands;
 mod connection;
 mod driver;
 mod editor;
+mod entries;
 mod frames;
+mod greeting;
+mod identities;
 mod interface;
 mod keys;
+mod lists;
+mod membership;
 mod message;
 mod model;
 mod outbox;
 mod pipe;
 mod questions;
+mod reading;
 mod received;
-mod resume;
+mod recent;
+mod reference;
 mod rooms;
 mod screen;
 mod terminal;

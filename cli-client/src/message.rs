@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crosstalk_protocol::{Event, Nick, Request, RoomName, Text};
+use crosstalk_protocol::{Event, Nick, Request, RoomName, Text, Token};
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -20,8 +20,9 @@ pub(crate) enum Message {
     Typed(String),
     /// A line to be sent as it is, whatever it begins with.
     Say(Text),
-    /// The answer to [`Effect::AskNick`].
-    Nick(Nick),
+    /// The answer to [`Effect::AskNick`], and the token of whoever had that name before, if it is
+    /// known.
+    Nick(Nick, Option<Token>),
     /// No more input comes: leave when everything has been sent and answered.
     EndOfInput,
     /// Leave now.
@@ -37,6 +38,10 @@ pub(crate) enum Timer {
     Pace,
     /// The server's farewell, at most so long.
     Farewell,
+    /// The connection, before a pipe gives up.
+    Patience,
+    /// The next word to the server about what has been read.
+    Read,
 }
 
 /// What is to be done, by whoever owns the sockets, the screen and the clock.
@@ -54,6 +59,10 @@ pub(crate) enum Effect {
     Wait(Timer, Duration),
     /// Get another nickname, and why this one was refused.
     AskNick(String),
+    /// Look up the token of whoever has had this nickname here.
+    Recall(Nick),
+    /// Keep the token of whoever has this nickname now, for the next start.
+    Remember(Nick, Token),
     /// The end.
     Exit(Ending),
 }
@@ -63,6 +72,10 @@ pub(crate) enum Effect {
 pub(crate) enum Line {
     /// Somebody wrote.
     Chat(Chat),
+    /// Somebody wrote, on any day: a message out of the log.
+    Past(Chat),
+    /// Between what the user has read and what not.
+    Divider(String),
     /// The server's own words, with its name before them: who came, who went.
     Server(String),
     /// The client's own words: connection lost, connected again.
@@ -71,6 +84,8 @@ pub(crate) enum Line {
     Row(String),
     /// A request that was not carried out, why, and the text that was not sent.
     Refused(String, Option<Text>),
+    /// A message of the user's own of which nobody knows whether it arrived.
+    Unsure(Text),
 }
 
 /// A message as it is shown.
@@ -88,6 +103,10 @@ pub(crate) struct Chat {
     pub(crate) text: Text,
     /// Whether it tells what the author does.
     pub(crate) action: bool,
+    /// Whom it answers.
+    pub(crate) reply: Option<Nick>,
+    /// Whether the words are not the first ones.
+    pub(crate) edited: bool,
 }
 
 /// Where a message was written.

@@ -2,10 +2,12 @@
 //! no screen and no clock.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use crosstalk_protocol::{Command, Nick, Request, RequestId, Target};
+use crosstalk_protocol::{Command, Nick, Request, RequestId, RoomName, Seq, Token};
 
 use crate::backoff::Backoff;
+use crate::commands::Order;
 use crate::outbox::Outbox;
 use crate::rooms::Rooms;
 
@@ -16,8 +18,12 @@ pub(crate) struct Model {
     pub(crate) nick: Nick,
     /// The server's address, for the words about it.
     pub(crate) server: String,
-    /// Whether to come back after a lost connection.
-    pub(crate) persistent: bool,
+    /// Who is served.
+    pub(crate) front: Front,
+    /// By which the server knows the user again.
+    pub(crate) token: Option<Token>,
+    /// Tells this run of the client from the user's other clients.
+    pub(crate) client: RequestId,
     /// How the connection stands.
     pub(crate) link: Link,
     /// Whether the server has answered at all, and has let the user in.
@@ -28,19 +34,25 @@ pub(crate) struct Model {
     pub(crate) outbox: Outbox,
     /// A request that changes where lines go. What is typed behind it waits for its answer.
     pub(crate) awaited: Option<Request>,
-    /// What was typed behind it.
-    pub(crate) deferred: VecDeque<String>,
+    /// What was typed and has to wait: for that, for the first welcome, for the number of a message.
+    pub(crate) deferred: VecDeque<Order>,
+    /// What means a message that is looked for in the log. What is typed behind it waits.
+    pub(crate) sought: Option<Sought>,
+    /// Rooms whose last messages are to be shown, once they have come.
+    pub(crate) entering: Vec<Entering>,
+    /// What was looked for last.
+    pub(crate) search: Option<Search>,
+    /// Whether a room's last messages are shown on entering it.
+    pub(crate) backlog: bool,
+    /// Whether the server has just been told what has been read.
+    pub(crate) reading: bool,
     /// Requests other than messages that are not answered yet, so that one that came too fast can
     /// be made again.
     pub(crate) asked: Vec<Request>,
     /// Those that came too fast.
     pub(crate) postponed: Vec<Request>,
-    /// The look into a room's log for unsure messages, and for which of them.
-    pub(crate) check: Option<(RequestId, Target)>,
     /// Whether the user is out of sight, also after coming back.
     pub(crate) hidden: bool,
-    /// The request to be out of sight again, whose answer is no news.
-    pub(crate) hiding_again: Option<RequestId>,
     /// Whether to leave once everything has been sent.
     pub(crate) ending: bool,
     /// Times between attempts to connect.
@@ -51,6 +63,50 @@ pub(crate) struct Model {
     pub(crate) listed: Listed,
     /// The renaming that was last spoken of; it comes once for each shared room.
     pub(crate) renamed: Option<(Nick, Nick)>,
+}
+
+/// Who is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// Somebody at a terminal, who reads what is shown, and for whom no wait is too long.
+    Terminal,
+    /// A program, which is told of a lost connection after so long.
+    Pipe(Duration),
+}
+
+/// A command that means a message which is looked for in its room's log.
+#[derive(Clone, Debug)]
+pub(crate) struct Sought {
+    /// The request.
+    pub(crate) id: RequestId,
+    /// What is to be carried out.
+    pub(crate) order: Order,
+}
+
+/// A room whose last messages were asked for on entering it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entering {
+    /// The request.
+    pub(crate) id: RequestId,
+    /// The room.
+    pub(crate) room: RoomName,
+    /// How far it had been read then.
+    pub(crate) read: Option<Seq>,
+    /// How many messages were behind that.
+    pub(crate) unread: usize,
+}
+
+/// What was looked for last, so that older messages with the same words can be had.
+#[derive(Clone, Debug)]
+pub(crate) struct Search {
+    /// The request.
+    pub(crate) id: RequestId,
+    /// The room.
+    pub(crate) room: RoomName,
+    /// The words.
+    pub(crate) words: String,
+    /// The oldest message shown, where there are older ones.
+    pub(crate) before: Option<Seq>,
 }
 
 /// How the connection stands.
@@ -94,22 +150,28 @@ pub(crate) struct Listed {
 
 impl Model {
     /// A client that is about to connect, to enter `rooms`. `seed` feeds everything random.
-    pub(crate) fn new(nick: Nick, server: String, rooms: Rooms, persistent: bool, seed: u64) -> Self {
+    pub(crate) fn new(nick: Nick, server: String, rooms: Rooms, front: Front, seed: u64) -> Self {
+        let client = RequestId::new(&format!("{seed:x}")).expect("a number of 64 bits has 16 digits at most");
         Self {
             nick,
             server,
-            persistent,
+            front,
+            token: None,
+            client,
             link: Link::Connecting,
             history: Acquaintance::Stranger,
             rooms,
             outbox: Outbox::new(seed),
             awaited: None,
             deferred: VecDeque::new(),
+            sought: None,
+            entering: Vec::new(),
+            search: None,
+            backlog: front == Front::Terminal,
+            reading: false,
             asked: Vec::new(),
             postponed: Vec::new(),
-            check: None,
             hidden: false,
-            hiding_again: None,
             ending: false,
             backoff: Backoff::new(seed),
             trouble: None,
@@ -120,9 +182,18 @@ impl Model {
 
     /// The first thing to say, now or again.
     pub(crate) fn hello(&self) -> Request {
-        let rooms = Some(self.rooms.to_enter());
-        let nick = self.nick.clone();
-        let command = Command::Hello { nick, token: None, client: None, rooms, hidden: false };
+        let rooms = self.rooms.to_enter();
+        // Whoever has been here before is let in where they were, unless they ask for more.
+        let as_before = self.history < Acquaintance::Welcomed
+            && self.token.is_some()
+            && rooms.iter().all(|entry| entry.room.is_lobby());
+        let command = Command::Hello {
+            nick: self.nick.clone(),
+            token: self.token.clone(),
+            client: Some(self.client.clone()),
+            rooms: (!as_before).then_some(rooms),
+            hidden: self.hidden,
+        };
         Request { id: None, command }
     }
 

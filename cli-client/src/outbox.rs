@@ -1,21 +1,27 @@
-//! What the user has written and the server has not acknowledged yet, in order.
+//! What the user has written and the server has not acknowledged yet, in order: messages, and
+//! changes and withdrawals of them.
 //!
-//! At most a window of messages is under way. Under a rate limit the window is one: a message
-//! that is told to wait must not be overtaken by the next. When the connection breaks, what was
-//! under way is *unsure*, and nothing behind it is sent, until [`resume`](crate::resume) has
-//! looked whether it is in the room's log.
+//! At most a window of it is under way. Under a rate limit the window is one: a message that is
+//! told to wait must not be overtaken by the next. When the connection breaks, what was under way
+//! is sent again under the same id, by which the server knows what it has already. That holds as
+//! long as the server knows the user: if it does not any more, what was under way has *failed*, as
+//! nobody can tell whether it arrived, and only the user can say whether to send it again.
 
 use std::collections::VecDeque;
 
-use crosstalk_protocol::{Command, Message, Nick, Position, Request, RequestId, Target, Text};
+use crosstalk_protocol::{Command, Message, Request, RequestId, RoomName, Target, Text};
 
 /// Messages under way without a rate limit: enough to fill a long line with short messages.
 const WINDOW: usize = 64;
 
-/// The queue of messages that are still to be sent or acknowledged.
+/// Failed messages that are kept; the oldest of more are forgotten.
+const FAILED_MAX: usize = 100;
+
+/// The queue of what is still to be sent or acknowledged.
 #[derive(Clone, Debug)]
 pub(crate) struct Outbox {
     queue: VecDeque<Pending>,
+    failed: VecDeque<Pending>,
     window: usize,
     /// Whether the server said to wait.
     held: bool,
@@ -24,43 +30,40 @@ pub(crate) struct Outbox {
     last_id: u64,
 }
 
-/// A message of the user's own, not yet acknowledged.
+/// Something of the user's own, not yet acknowledged.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pending {
     pub(crate) id: RequestId,
-    pub(crate) to: Target,
-    pub(crate) text: Text,
-    pub(crate) action: bool,
+    /// A `send`, `edit` or `delete`.
+    pub(crate) command: Command,
     pub(crate) state: State,
 }
 
-/// How far a message has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How far it has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Not sent yet.
-    Waiting,
+    /// Never sent, and so free to be changed.
+    New,
+    /// Sent before, and to be sent again as it was.
+    Again,
     /// Sent.
-    UnderWay(Sent),
+    UnderWay,
     /// Sent, and something like it has come back from the room. It need not be shown any more, but
     /// only the ack tells it from another with the same words.
-    Seen(Sent),
-    /// Sent over a connection that broke.
-    Unsure(Sent),
-}
-
-/// How a message was sent, so that it can be found in the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sent {
-    /// The nickname that it was sent under.
-    nick: Nick,
-    /// How far its room had been read then: it is behind. `None` if nothing is known of the log.
-    behind: Option<Position>,
+    Seen,
 }
 
 impl Outbox {
     /// An empty outbox. `seed` tells the ids of one run from those of another.
     pub(crate) fn new(seed: u64) -> Self {
-        Self { queue: VecDeque::new(), window: WINDOW, held: false, prefix: seed, last_id: 0 }
+        Self {
+            queue: VecDeque::new(),
+            failed: VecDeque::new(),
+            window: WINDOW,
+            held: false,
+            prefix: seed,
+            last_id: 0,
+        }
     }
 
     /// Whether everything has been acknowledged.
@@ -68,7 +71,7 @@ impl Outbox {
         self.queue.is_empty()
     }
 
-    /// How many messages are not acknowledged.
+    /// How much is not acknowledged.
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }
@@ -76,6 +79,11 @@ impl Outbox {
     /// What is not acknowledged, oldest first.
     pub(crate) fn pending(&self) -> impl Iterator<Item = &Pending> {
         self.queue.iter()
+    }
+
+    /// How many messages were refused, or may have got lost.
+    pub(crate) fn failed(&self) -> usize {
+        self.failed.len()
     }
 
     /// A label that no other request has.
@@ -87,8 +95,13 @@ impl Outbox {
 
     /// Puts a message at the end.
     pub(crate) fn push(&mut self, to: Target, text: Text, action: bool) {
+        self.put(Command::Send { to, text, action, reply: None });
+    }
+
+    /// Puts a `send`, `edit` or `delete` at the end.
+    pub(crate) fn put(&mut self, command: Command) {
         let id = self.next_id();
-        self.queue.push_back(Pending { id, to, text, action, state: State::Waiting });
+        self.queue.push_back(Pending { id, command, state: State::New });
     }
 
     /// One at a time under a rate limit, so that the order holds.
@@ -96,47 +109,31 @@ impl Outbox {
         self.window = if limited { 1 } else { WINDOW };
     }
 
-    /// What is to be sent now, as `nick`. `read` says how far a target's room has been read.
-    pub(crate) fn due(&mut self, nick: &Nick, read: impl Fn(&Target) -> Option<Position>) -> Vec<Request> {
+    /// What is to be sent now.
+    pub(crate) fn due(&mut self) -> Vec<Request> {
         let mut due = Vec::new();
         if self.held {
             return due;
         }
-        let mut under_way = 0;
-        for pending in &mut self.queue {
-            match pending.state {
-                State::Unsure(_) => break,
-                State::UnderWay(_) | State::Seen(_) => under_way += 1,
-                State::Waiting if under_way < self.window => {
-                    let behind = read(&pending.to);
-                    pending.state = State::UnderWay(Sent { nick: nick.clone(), behind });
-                    under_way += 1;
-                    due.push(Request {
-                        id: Some(pending.id.clone()),
-                        command: Command::Send {
-                            to: pending.to.clone(),
-                            text: pending.text.clone(),
-                            action: pending.action,
-                            reply: None,
-                        },
-                    });
-                }
-                State::Waiting => break,
+        for pending in self.queue.iter_mut().take(self.window) {
+            if matches!(pending.state, State::New | State::Again) {
+                pending.state = State::UnderWay;
+                due.push(Request { id: Some(pending.id.clone()), command: pending.command.clone() });
             }
         }
         due
     }
 
-    /// Takes out the message with this label: it is in the log, or was refused for good.
+    /// Takes out what has this label: it is in the log, or was refused for good.
     pub(crate) fn take(&mut self, id: &RequestId) -> Option<Pending> {
         let index = self.queue.iter().position(|pending| pending.id == *id)?;
         self.queue.remove(index)
     }
 
-    /// The server wants to be sent this message again, later. `false` if it is none of these.
+    /// The server wants to be sent this again, later. `false` if it is none of these.
     pub(crate) fn hold(&mut self, id: &RequestId) -> bool {
-        let Some(pending) = self.queue.iter_mut().find(|pending| pending.id == *id) else { return false };
-        pending.state = State::Waiting;
+        let Some(pending) = self.find(id) else { return false };
+        pending.state = State::Again;
         self.held = true;
         true
     }
@@ -146,16 +143,21 @@ impl Outbox {
         self.held = false;
     }
 
-    /// A message came from a room. It is taken for the oldest such one under way.
+    /// The label was that of something else: this was not sent, and gets another one. `false` if it
+    /// is none of these.
+    pub(crate) fn relabel(&mut self, id: &RequestId) -> bool {
+        let new = self.next_id();
+        let Some(pending) = self.find(id) else { return false };
+        pending.id = new;
+        pending.state = State::New;
+        true
+    }
+
+    /// The user's own message came from a room. It is taken for the oldest such one under way.
     pub(crate) fn see(&mut self, message: &Message) {
-        for pending in &mut self.queue {
-            if let State::UnderWay(sent) = &pending.state
-                && sent.nick == message.from
-                && pending.is(message)
-            {
-                pending.state = State::Seen(sent.clone());
-                return;
-            }
+        let same = |pending: &&mut Pending| pending.state == State::UnderWay && pending.is(message);
+        if let Some(pending) = self.queue.iter_mut().find(same) {
+            pending.state = State::Seen;
         }
     }
 
@@ -163,62 +165,103 @@ impl Outbox {
     pub(crate) fn lose_connection(&mut self) {
         self.held = false;
         for pending in &mut self.queue {
-            if let State::UnderWay(sent) | State::Seen(sent) = &pending.state {
-                pending.state = State::Unsure(sent.clone());
+            if matches!(pending.state, State::UnderWay | State::Seen) {
+                pending.state = State::Again;
             }
         }
     }
 
-    /// Where the oldest unsure message was to go, and how far that had been read when it was sent.
-    pub(crate) fn unsure(&self) -> Option<(&Target, Option<Position>)> {
-        self.queue.iter().find_map(|pending| match &pending.state {
-            State::Unsure(sent) => Some((&pending.to, sent.behind)),
-            _ => None,
-        })
+    /// The server does not know the user's ids any more. What had been sent may have arrived or not:
+    /// it is taken out, to be spoken of, and the messages in it are kept as failed.
+    pub(crate) fn forsake(&mut self) -> Vec<Pending> {
+        let sent: Vec<Pending> =
+            self.queue.iter().filter(|pending| pending.state == State::Again).cloned().collect();
+        self.queue.retain(|pending| pending.state != State::Again);
+        for pending in &sent {
+            self.fail(pending.clone());
+        }
+        sent
     }
 
-    /// Of these messages, each that is an unsure one settles one: it had arrived.
-    pub(crate) fn settle(&mut self, messages: &[Message]) {
-        for message in messages {
-            let same = |pending: &Pending| {
-                matches!(&pending.state, State::Unsure(sent) if sent.nick == message.from)
-                    && pending.is(message)
-            };
-            if let Some(index) = self.queue.iter().position(same) {
-                self.queue.remove(index);
+    /// Keeps what was refused, if it is a message: the words are the user's.
+    pub(crate) fn fail(&mut self, pending: Pending) {
+        if matches!(pending.command, Command::Send { .. }) {
+            self.failed.push_back(pending);
+            if self.failed.len() > FAILED_MAX {
+                self.failed.pop_front();
             }
         }
     }
 
-    /// What is still unsure there had not arrived, and is sent again.
-    pub(crate) fn send_again(&mut self, to: &Target) {
-        for pending in &mut self.queue {
-            if pending.to == *to && matches!(pending.state, State::Unsure(_)) {
-                pending.state = State::Waiting;
-            }
+    /// Sends what has failed again, under the same ids: whoever remembers them is not told twice.
+    pub(crate) fn try_again(&mut self) {
+        for pending in self.failed.drain(..) {
+            self.queue.push_back(Pending { state: State::Again, ..pending });
         }
+    }
+
+    /// Forgets what has failed.
+    pub(crate) fn drop_failed(&mut self) {
+        self.failed.clear();
+    }
+
+    /// The label of the user's last message to `room`, if it has never been sent.
+    pub(crate) fn unsent(&self, room: &RoomName) -> Option<RequestId> {
+        let last = self.queue.iter().rev().find(|pending| pending.room() == Some(room))?;
+        let free = last.state == State::New && matches!(last.command, Command::Send { .. });
+        free.then(|| last.id.clone())
+    }
+
+    /// Gives a message that has never been sent other words.
+    pub(crate) fn revise(&mut self, id: &RequestId, words: &Text) {
+        if let Some(Pending { command: Command::Send { text, .. }, state: State::New, .. }) = self.find(id) {
+            text.clone_from(words);
+        }
+    }
+
+    /// Whether something for `room` is to be acknowledged: until then its number is not known.
+    pub(crate) fn waits_for(&self, room: &RoomName) -> bool {
+        self.queue.iter().any(|pending| pending.room() == Some(room))
+    }
+
+    fn find(&mut self, id: &RequestId) -> Option<&mut Pending> {
+        self.queue.iter_mut().find(|pending| pending.id == *id)
     }
 }
 
 impl Pending {
+    /// The words in it.
+    pub(crate) fn text(&self) -> Option<&Text> {
+        match &self.command {
+            Command::Send { text, .. } | Command::Edit { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The room it is for, unless it is for one person.
+    fn room(&self) -> Option<&RoomName> {
+        match &self.command {
+            Command::Send { to: Target::Room(room), .. }
+            | Command::Edit { room, .. }
+            | Command::Delete { room, .. } => Some(room),
+            _ => None,
+        }
+    }
+
     /// Whether `message` can be this one. Its author is compared elsewhere.
     fn is(&self, message: &Message) -> bool {
-        let same_place = match &self.to {
+        let Command::Send { to, text, action, .. } = &self.command else { return false };
+        let same_place = match to {
             Target::Room(room) => *room == message.room,
             Target::User(nick) => message.to.as_ref() == Some(nick),
         };
-        same_place && self.text == message.text && self.action == message.action
+        same_place && *text == message.text && *action == message.action
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crosstalk_protocol::RoomName;
-
-    fn nick(name: &str) -> Nick {
-        name.parse().unwrap()
-    }
 
     fn outbox(texts: &[&str]) -> Outbox {
         let mut outbox = Outbox::new(1);
@@ -228,81 +271,70 @@ mod tests {
         outbox
     }
 
-    fn due(outbox: &mut Outbox) -> Vec<Request> {
-        outbox.due(&nick("al"), |_| None)
-    }
-
-    fn texts(requests: &[Request]) -> Vec<&str> {
-        let text = |request: &'_ Request| match &request.command {
-            Command::Send { text, .. } => text.as_str().to_owned().leak() as &str,
+    fn texts(requests: &[Request]) -> Vec<String> {
+        let text = |request: &Request| match &request.command {
+            Command::Send { text, .. } => text.as_str().to_owned(),
             other => panic!("{other:?}"),
         };
         requests.iter().map(text).collect()
-    }
-
-    fn message(from: &str, text: &str) -> Message {
-        Message {
-            room: RoomName::lobby(),
-            seq: 1,
-            at: 0,
-            from: nick(from),
-            to: None,
-            text: Text::clean(text).unwrap(),
-            action: false,
-            reply: None,
-            edited: false,
-        }
     }
 
     #[test]
     fn under_a_rate_limit_a_held_message_is_not_overtaken() {
         let mut outbox = outbox(&["a", "b", "c"]);
         outbox.set_rate_limited(true);
-        let first = due(&mut outbox);
+        let first = outbox.due();
         assert_eq!(texts(&first), ["a"]);
-        assert!(due(&mut outbox).is_empty());
+        assert!(outbox.due().is_empty());
         assert!(outbox.hold(first[0].id.as_ref().unwrap()));
-        assert!(due(&mut outbox).is_empty());
+        assert!(outbox.due().is_empty());
         outbox.go_on();
-        let again = due(&mut outbox);
+        let again = outbox.due();
         assert_eq!(again, first);
         outbox.take(again[0].id.as_ref().unwrap()).unwrap();
-        assert_eq!(texts(&due(&mut outbox)), ["b"]);
+        assert_eq!(texts(&outbox.due()), ["b"]);
     }
 
     #[test]
     fn without_a_limit_a_window_is_under_way() {
         let many: Vec<String> = (0..100).map(|n| n.to_string()).collect();
         let mut outbox = outbox(&many.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(due(&mut outbox).len(), WINDOW);
-        assert!(due(&mut outbox).is_empty());
+        assert_eq!(outbox.due().len(), WINDOW);
+        assert!(outbox.due().is_empty());
     }
 
     #[test]
-    fn after_a_break_only_what_is_not_in_the_log_is_sent_again() {
+    fn after_a_break_the_same_is_sent_under_the_same_ids_in_order() {
         let mut outbox = outbox(&["ok", "ok", "later"]);
-        outbox.set_rate_limited(false);
-        assert_eq!(due(&mut outbox).len(), 3);
+        let first = outbox.due();
+        outbox.take(first[1].id.as_ref().unwrap()).unwrap();
         outbox.push(Target::Room(RoomName::lobby()), Text::clean("new").unwrap(), false);
         outbox.lose_connection();
-        assert!(due(&mut outbox).is_empty());
-        outbox.settle(&[message("bob", "ok"), message("al", "ok"), message("al", "other")]);
-        let target = outbox.unsure().unwrap().0.clone();
-        outbox.send_again(&target);
-        assert_eq!(texts(&due(&mut outbox)), ["ok", "later", "new"]);
+        let again = outbox.due();
+        assert_eq!((&again[0], &again[1]), (&first[0], &first[2]));
+        assert_eq!(texts(&again[2..]), ["new"]);
     }
 
     #[test]
-    fn what_came_back_without_an_ack_is_looked_for_too() {
-        let mut outbox = outbox(&["ok", "ok"]);
-        due(&mut outbox);
-        let first = outbox.pending().next().unwrap().id.clone();
-        outbox.take(&first).unwrap();
-        // It is the first one that comes back, behind its ack.
-        outbox.see(&message("al", "ok"));
+    fn what_nobody_knows_to_have_arrived_fails_and_the_rest_is_sent() {
+        let mut outbox = outbox(&["sent"]);
+        let sent = outbox.due();
+        outbox.push(Target::Room(RoomName::lobby()), Text::clean("new").unwrap(), false);
         outbox.lose_connection();
-        assert!(outbox.unsure().is_some());
-        outbox.settle(&[message("al", "ok")]);
-        assert!(outbox.is_empty());
+        assert_eq!(outbox.forsake().len(), 1);
+        assert_eq!(texts(&outbox.due()), ["new"]);
+        assert_eq!(outbox.failed(), 1);
+        outbox.try_again();
+        assert_eq!(outbox.due(), sent);
+    }
+
+    #[test]
+    fn a_label_that_was_used_before_is_replaced() {
+        let mut outbox = outbox(&["a"]);
+        let first = outbox.due();
+        assert!(outbox.relabel(first[0].id.as_ref().unwrap()));
+        let again = outbox.due();
+        assert_eq!(again[0].command, first[0].command);
+        assert_ne!(again[0].id, first[0].id);
     }
 }

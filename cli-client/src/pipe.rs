@@ -1,10 +1,12 @@
 //! Not on a terminal: lines of standard input are messages, and what arrives is standard output.
 //!
-//! Nobody is there to ask. So a lost connection is the end, and so is a refused nickname; a refused
-//! message is reported, the rest is sent, and the exit code tells of it. A reader of the output
+//! Nobody is there to ask. So a refused nickname is the end, and so is a connection that is lost and
+//! cannot be made again in a while; a refused message is reported, the rest is sent, and the exit
+//! code tells of it. A reader of the output
 //! that is slow slows the pipe; one that goes away does not end it.
 
 use std::io::{self, BufRead, Read, Write};
+use std::time::Duration;
 
 use crosstalk_protocol::{Nick, RoomName, Text, TextError};
 use tokio::io::{AsyncWriteExt, Stdout};
@@ -15,7 +17,7 @@ use crate::arguments::{Arguments, default_nick};
 use crate::connection::describe;
 use crate::driver::Driver;
 use crate::message::{Effect, Ending, Line, Message};
-use crate::model::Model;
+use crate::model::{Front, Model};
 use crate::rooms::Rooms;
 use crate::update::update;
 use crate::view::{self, Style};
@@ -43,7 +45,8 @@ pub(crate) async fn run(arguments: Arguments, commands: bool) -> Ending {
     let mut nicks = Nicks::new(arguments.nick);
     let rooms = Rooms::entering([arguments.room.unwrap_or_else(RoomName::lobby)]);
     let nick = nicks.wanted.clone();
-    let mut model = Model::new(nick, address.to_string(), rooms, false, fastrand::u64(..));
+    let front = Front::Pipe(Duration::from_secs(arguments.patience));
+    let mut model = Model::new(nick, address.to_string(), rooms, front, fastrand::u64(..));
     let mut driver = Driver::default();
     let mut output = Output { stdout: Some(tokio::io::stdout()), refused: false };
     let mut inputs = read_input();
@@ -54,7 +57,7 @@ pub(crate) async fn run(arguments: Arguments, commands: bool) -> Ending {
                 match effect {
                     Effect::Show(line) => output.show(&line).await,
                     Effect::AskNick(reason) => match nicks.next() {
-                        Some(nick) => effects.extend(update(&mut model, Message::Nick(nick))),
+                        Some(nick) => effects.extend(update(&mut model, Message::Nick(nick, None))),
                         None => return Ending::NickRefused(reason),
                     },
                     Effect::Exit(Ending::Left) if output.refused => {
@@ -122,7 +125,7 @@ impl Output {
         match line {
             // As on the line door, one's own words do not come back.
             Line::Chat(message) if message.own => {}
-            Line::Chat(_) | Line::Server(_) | Line::Row(_) => {
+            Line::Chat(_) | Line::Past(_) | Line::Server(_) | Line::Row(_) => {
                 let text = view::line(line, &Style::PLAIN) + "\n";
                 if let Err(error) = self.write(&text).await {
                     self.stdout = None;
@@ -133,7 +136,7 @@ impl Output {
                     }
                 }
             }
-            Line::Client(_) => {}
+            Line::Client(_) | Line::Divider(_) | Line::Unsure(_) => {}
             Line::Refused(reason, text) => {
                 self.refused = true;
                 let behind =

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use crosstalk_protocol::line::render;
 use crosstalk_protocol::{
-    Command, Disconnect, DisconnectCode, Entered, ErrorCode, ErrorReply, Event, History, Limits,
-    Message as Entry, Nick, Rename, RequestId, RoomName, RoomSummary, clean,
+    Command, Disconnect, DisconnectCode, Entered, ErrorCode, ErrorReply, Event, History, Record, Rename,
+    Request, RequestId, RoomName, clean,
 };
 
-use crate::message::{Chat, Effect, Ending, Line, Place, Timer};
-use crate::model::{Acquaintance, Link, Model};
+use crate::greeting::Welcome;
+use crate::message::{Effect, Ending, Line, Timer};
+use crate::model::{Acquaintance, Front, Link, Model};
 use crate::update::lost;
-use crate::{resume, typed, words};
+use crate::{entries, greeting, lists, reading, reference, typed, words};
 
 /// The wait when the server says "later" without saying when.
 const RETRY_DEFAULT: Duration = Duration::from_secs(1);
@@ -23,14 +23,15 @@ pub(crate) fn received(model: &mut Model, event: Event) -> Vec<Effect> {
         model.answered(id);
     }
     match event {
-        Event::Welcome { nick, rooms, limits, .. } => return welcome(model, nick, rooms, &limits),
+        Event::Welcome { nick, token, resumed, hidden, rooms, limits, .. } => {
+            return greeting::welcome(model, Welcome { nick, token, resumed, hidden, rooms, limits });
+        }
         Event::Error { id, error } => return refused(model, id.as_ref(), error),
         Event::Disconnect(disconnect) => return disconnected(model, disconnect),
-        Event::Message(message) => entry(model, message, &mut effects),
-        Event::Ack { id, room, seq } => {
-            model.outbox.take(&id);
-            model.rooms.settle(&room, seq);
-        }
+        Event::Message(message) => entries::entry(model, Record::Message(message), &mut effects),
+        Event::Edited(edited) => entries::entry(model, Record::Edited(edited), &mut effects),
+        Event::Deleted(deleted) => entries::entry(model, Record::Deleted(deleted), &mut effects),
+        Event::Ack { id, room, seq } => entries::acknowledged(model, &id, &room, seq),
         Event::Presence(presence) => {
             for words in words::presence(&presence, &model.nick) {
                 show(&mut effects, Line::Server(words));
@@ -42,26 +43,30 @@ pub(crate) fn received(model: &mut Model, event: Event) -> Vec<Effect> {
             show(&mut effects, Line::Server(words::gap(&room, after, before)));
         }
         Event::Joined { id, created, entered } => joined(model, id.as_ref(), created, entered, &mut effects),
-        Event::Left { id, room } => {
-            typed::answered(model, id.as_ref());
-            model.rooms.leave(&room);
-            show(&mut effects, Line::Row(format!("Left room {room}")));
+        Event::Left { id, room } => left(model, id.as_ref(), &room, &mut effects),
+        Event::Read { room, seq, .. } => {
+            if let Some(member) = model.rooms.find_mut(&room) {
+                member.has_read(seq);
+            }
         }
-        Event::Rooms { rooms, more, .. } => show_rooms(&rooms, more, &mut effects),
+        Event::Rooms { rooms, more, .. } => lists::show_rooms(model, &rooms, more, &mut effects),
         Event::Members { room, members, count, more, .. } => {
-            show_members(model, room.as_ref(), &members, (count, more), &mut effects);
+            lists::show_members(model, room.as_ref(), &members, (count, more), &mut effects);
         }
         Event::Nick { nick, .. } => {
             model.nick = nick;
             show(&mut effects, Line::Row(format!("You are now {}.", model.nick)));
-        }
-        Event::Hidden { id, hidden } => told_hidden(model, id.as_ref(), hidden, &mut effects),
-        Event::History { id, history } => {
-            let looked = resume::looked(model, id.as_ref(), &history, &mut effects);
-            if !looked {
-                show_history(model, history, &mut effects);
+            if let Some(token) = model.token.clone().filter(|_| model.front == Front::Terminal) {
+                effects.push(Effect::Remember(model.nick.clone(), token));
             }
         }
+        Event::Hidden { hidden, .. } => {
+            model.hidden = hidden;
+            let words = if hidden { "You are now invisible!" } else { "You are now visible to other users!" };
+            show(&mut effects, Line::Row(words.to_owned()));
+        }
+        Event::History { id, history } => logged(model, id.as_ref(), &history, &mut effects),
+        Event::Found { id, history } => lists::show_found(model, id.as_ref(), &history, &mut effects),
         // A sign of life is taken note of where bytes are; anything else is newer than this program.
         _ => {}
     }
@@ -77,6 +82,8 @@ fn answers(event: &Event) -> Option<&RequestId> {
         | Event::Members { id, .. }
         | Event::Nick { id, .. }
         | Event::Hidden { id, .. }
+        | Event::Read { id, .. }
+        | Event::Found { id, .. }
         | Event::History { id, .. } => id.as_ref(),
         _ => None,
     }
@@ -84,49 +91,6 @@ fn answers(event: &Event) -> Option<&RequestId> {
 
 fn show(effects: &mut Vec<Effect>, line: Line) {
     effects.push(Effect::Show(line));
-}
-
-fn welcome(model: &mut Model, nick: Nick, rooms: Vec<Entered>, limits: &Limits) -> Vec<Effect> {
-    let again = model.history == Acquaintance::Welcomed;
-    let room_before = model.rooms.current().cloned();
-    model.nick = nick;
-    model.rooms.welcome(rooms);
-    model.outbox.set_rate_limited(limits.rate.is_some());
-    model.backoff.reset();
-    model.trouble = None;
-    model.link = Link::Online;
-    model.history = Acquaintance::Welcomed;
-    let room_now = model.rooms.current();
-    if !model.persistent && room_now.is_none() {
-        let room = room_before.unwrap_or_else(RoomName::lobby);
-        return vec![Effect::Exit(Ending::Refused(format!("There is no room {room} on {}.", model.server)))];
-    }
-    let mut effects = Vec::new();
-    show(
-        &mut effects,
-        Line::Client(if again {
-            format!("Connected again as {}.", model.nick)
-        } else {
-            format!("Connected to the server {} as {}. /help lists the commands.", model.server, model.nick)
-        }),
-    );
-    match room_now {
-        Some(room) if room_before.as_ref() != Some(room) => {
-            show(&mut effects, Line::Client(format!("What you write goes to {room} now.")));
-        }
-        _ => {}
-    }
-    if model.hidden {
-        let request = model.request(Command::Hide);
-        model.hiding_again.clone_from(&request.id);
-        effects.push(Effect::Send(request));
-    }
-    // Asked for while there was no connection, or not answered before it broke.
-    if let Some(request) = model.awaited.clone() {
-        model.asked.push(request.clone());
-        effects.push(Effect::Send(request));
-    }
-    effects
 }
 
 fn refused(model: &mut Model, id: Option<&RequestId>, error: ErrorReply) -> Vec<Effect> {
@@ -155,46 +119,41 @@ fn refused(model: &mut Model, id: Option<&RequestId>, error: ErrorReply) -> Vec<
     let request = model.answered(id);
     if later {
         let known = request.is_some() || model.outbox.hold(id);
-        model.postponed.extend(request);
+        model.postponed.extend(request.clone());
         if known {
             return vec![Effect::Wait(Timer::Pace, retry_after.unwrap_or(RETRY_DEFAULT))];
         }
     }
-    if resume::look_refused(model, id) {
-        return Vec::new();
+    let mut effects = Vec::new();
+    let unasked = matches!(request, Some(Request { command: Command::Read { .. }, .. }));
+    if unasked || reading::refused(model, id, &mut effects) {
+        return effects;
+    }
+    if error.code == ErrorCode::IdReused && model.outbox.relabel(id) {
+        return effects;
     }
     typed::answered(model, Some(id));
-    let text = model.outbox.take(id).map(|pending| pending.text);
+    model.sought.take_if(|sought| sought.id == *id);
+    let pending = model.outbox.take(id);
+    let text = pending.as_ref().and_then(|pending| pending.text()).cloned();
+    if let Some(pending) = pending.filter(|_| model.front == Front::Terminal) {
+        model.outbox.fail(pending);
+    }
     vec![Effect::Show(Line::Refused(message, text))]
 }
 
 fn disconnected(model: &mut Model, disconnect: Disconnect) -> Vec<Effect> {
     let message = clean(&disconnect.message);
+    if disconnect.code == DisconnectCode::Replaced {
+        let reason = "This client is connected once more elsewhere, which ends it here.";
+        return vec![Effect::Exit(Ending::Lost(reason.to_owned()))];
+    }
     let unasked = !matches!(model.link, Link::Leaving | Link::AskingNick);
     if unasked && !disconnect.reconnect && disconnect.code != DisconnectCode::Bye {
         return vec![Effect::Exit(Ending::Lost(message))];
     }
     let at_least = disconnect.retry_after_ms.map(Duration::from_millis);
     lost(model, message.trim_end_matches('.').to_owned(), at_least)
-}
-
-fn entry(model: &mut Model, message: Entry, effects: &mut Vec<Effect>) {
-    let new = model.rooms.see(&message);
-    if new {
-        model.outbox.see(&message);
-        show(effects, Line::Chat(chat(model, message)));
-    }
-}
-
-fn chat(model: &Model, message: Entry) -> Chat {
-    let own = message.from == model.nick;
-    let place = match message.to {
-        Some(to) if own => Place::To(to),
-        Some(_) => Place::ToMe,
-        None if message.room.is_lobby() => Place::Lobby,
-        None => Place::Room(message.room),
-    };
-    Chat { at: message.at, place, from: message.from, own, text: message.text, action: message.action }
 }
 
 fn renamed(model: &mut Model, rename: Rename, effects: &mut Vec<Effect>) {
@@ -209,16 +168,6 @@ fn renamed(model: &mut Model, rename: Rename, effects: &mut Vec<Effect>) {
     model.renamed = news;
 }
 
-fn told_hidden(model: &mut Model, id: Option<&RequestId>, hidden: bool, effects: &mut Vec<Effect>) {
-    model.hidden = hidden;
-    // Asked for by the client of itself, after coming back, it is no news.
-    let silent = model.hiding_again.take_if(|again| Some(&*again) == id).is_some();
-    if !silent {
-        let words = if hidden { "You are now invisible!" } else { "You are now visible to other users!" };
-        show(effects, Line::Row(words.to_owned()));
-    }
-}
-
 fn joined(
     model: &mut Model,
     id: Option<&RequestId>,
@@ -227,7 +176,10 @@ fn joined(
     effects: &mut Vec<Effect>,
 ) {
     let room = entered.room.clone();
-    model.rooms.enter(entered);
+    let news = !model.rooms.contains(&room) && !room.is_direct();
+    if let Some(gap) = model.rooms.enter(entered) {
+        show(effects, Line::Server(words::gap(&gap.room, gap.after, gap.before)));
+    }
     if typed::answered(model, id).is_some() {
         model.rooms.switch_to(&room);
         let words = if created {
@@ -236,43 +188,33 @@ fn joined(
             format!("Joined room {room} successfully!")
         };
         show(effects, Line::Row(words));
+        effects.extend(reading::enter(model, &room));
+    } else if news && id.is_none() {
+        show(effects, Line::Client(format!("You have joined {room} with another client.")));
     }
 }
 
-fn show_rooms(rooms: &[RoomSummary], more: bool, effects: &mut Vec<Effect>) {
-    // Everybody is in the lobby; it is on no list.
-    let names = rooms.iter().map(|row| &row.room).filter(|room| !room.is_lobby());
-    show_rows(&render::rooms(names, more), effects);
-}
-
-fn show_members(
-    model: &mut Model,
-    room: Option<&RoomName>,
-    members: &[Nick],
-    (count, more): (usize, bool),
-    effects: &mut Vec<Effect>,
-) {
-    let before = std::mem::take(&mut model.listed.before);
-    let up_to = before + members.len();
-    let count = if more { count } else { up_to };
-    show_rows(&render::members(room, members, before, count), effects);
-    model.listed.last = members.last().cloned();
-    model.listed.up_to = up_to;
-}
-
-fn show_rows(text: &str, effects: &mut Vec<Effect>) {
-    for row in text.lines() {
-        show(effects, Line::Row(row.to_owned()));
+fn left(model: &mut Model, id: Option<&RequestId>, room: &RoomName, effects: &mut Vec<Effect>) {
+    let before = model.rooms.current().cloned();
+    let was_there = model.rooms.contains(room);
+    model.rooms.leave(room);
+    if typed::answered(model, id).is_some() || id.is_some() {
+        show(effects, Line::Row(format!("Left room {room}")));
+    } else if was_there && !room.is_direct() {
+        let goes = match model.rooms.current() {
+            Some(now) if before.as_ref() != Some(now) => format!(" What you write goes to {now} now."),
+            _ => String::new(),
+        };
+        show(effects, Line::Client(format!("You have left {room} with another client.{goes}")));
     }
 }
 
-fn show_history(model: &Model, history: History, effects: &mut Vec<Effect>) {
-    let count = history.messages.len();
-    show(effects, Line::Server(words::history(&history.room, count)));
-    if count > 0 {
-        for message in history.messages {
-            show(effects, Line::Chat(chat(model, message)));
-        }
-        show(effects, Line::Server("Server: end of history.".to_owned()));
+/// Part of a log: what was looked for in it depends on who asked.
+fn logged(model: &mut Model, id: Option<&RequestId>, history: &History, effects: &mut Vec<Effect>) {
+    for message in &history.messages {
+        entries::note(model, message);
+    }
+    if !reading::entered(model, id, history, effects) && !reference::found(model, id, history, effects) {
+        lists::show_history(model, history, None, effects);
     }
 }

@@ -1,30 +1,28 @@
-//! The rooms that the user is in, how far each has been read, and which one lines go to.
+//! The rooms that the user is in, and which one lines go to.
 //!
 //! What has been seen once is known by its position and not shown again, whatever connection it
 //! comes over.
 
-use crosstalk_protocol::{Entered, EntryRoom, Message, Nick, Position, RoomName, Seq, Target, limits};
+use crosstalk_protocol::{Entered, EntryRoom, Nick, Position, RoomName, Seq, limits};
+
+use crate::membership::Membership;
 
 /// The rooms one is in; the one joined or chosen last stands at the end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rooms(Vec<Membership>);
 
-#[derive(Clone, Debug)]
-struct Membership {
-    room: RoomName,
-    /// The last entry seen; `None` before the first welcome.
-    position: Option<Position>,
-    /// Up to here it is known which of the user's own messages are in the log.
-    settled: Seq,
-    /// In a direct conversation, the other person.
-    with: Option<Nick>,
+/// Entries of a room that are skipped: those with `after < seq < before`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Skipped {
+    pub(crate) room: RoomName,
+    pub(crate) after: Seq,
+    pub(crate) before: Seq,
 }
 
 impl Rooms {
     /// Rooms to be entered with the first hello; lines go to the last.
     pub(crate) fn entering(rooms: impl IntoIterator<Item = RoomName>) -> Self {
-        let unread = |room| Membership { room, position: None, settled: 0, with: None };
-        Self(rooms.into_iter().map(unread).collect())
+        Self(rooms.into_iter().map(Membership::new).collect())
     }
 
     /// Where lines go. Direct conversations are addressed by name instead.
@@ -37,6 +35,11 @@ impl Rooms {
         self.find(room).is_some()
     }
 
+    /// Every room.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Membership> {
+        self.0.iter()
+    }
+
     /// Lines go to `room` from now on. Says whether the user is in it.
     pub(crate) fn switch_to(&mut self, room: &RoomName) -> bool {
         let Some(index) = self.0.iter().position(|member| member.room == *room) else { return false };
@@ -45,34 +48,23 @@ impl Rooms {
         true
     }
 
-    /// The user is in a room, newly or again, and reads it from the position given.
-    pub(crate) fn enter(&mut self, entered: Entered) {
-        let Entered { room, position, with, .. } = entered;
-        match self.0.iter_mut().find(|member| member.room == room) {
-            Some(member) => {
-                if member.position.is_none_or(|before| before.epoch != position.epoch) {
-                    member.settled = 0;
-                }
-                member.position = Some(position);
-                member.with = with.or_else(|| member.with.take());
-            }
-            None => self.0.push(Membership { room, position: Some(position), settled: 0, with }),
+    /// The user is in a room, newly or again, and reads it from the position given. Lines go where
+    /// they went, if anywhere. Says what is skipped without a word.
+    pub(crate) fn enter(&mut self, entered: Entered) -> Option<Skipped> {
+        let room = entered.room.clone();
+        if !self.contains(&room) {
+            self.0.insert(0, Membership::new(room.clone()));
         }
+        let (after, before) = self.find_mut(&room)?.enter(entered)?;
+        Some(Skipped { room, after, before })
     }
 
     /// After a welcome: the user is in these rooms and in no others. What lines went to stays
-    /// where it was as long as it is there.
-    pub(crate) fn welcome(&mut self, entered: Vec<Entered>) {
+    /// where it was as long as it is there. Says what is skipped without a word: a hello cannot
+    /// name any number of rooms.
+    pub(crate) fn welcome(&mut self, entered: Vec<Entered>) -> Vec<Skipped> {
         self.0.retain(|member| entered.iter().any(|room| room.room == member.room));
-        for room in entered {
-            if !self.contains(&room.room) {
-                self.0.insert(
-                    0,
-                    Membership { room: room.room.clone(), position: None, settled: 0, with: None },
-                );
-            }
-            self.enter(room);
-        }
+        entered.into_iter().filter_map(|room| self.enter(room)).collect()
     }
 
     /// The user is in `room` no longer; lines go to the one before.
@@ -80,57 +72,16 @@ impl Rooms {
         self.0.retain(|member| member.room != *room);
     }
 
-    /// Takes note of a message. `false` if it had been seen already.
-    pub(crate) fn see(&mut self, message: &Message) -> bool {
-        match self.0.iter_mut().find(|member| member.room == message.room) {
-            Some(Membership { position: Some(position), .. }) if message.seq > position.seq => {
-                position.seq = message.seq;
-                true
-            }
-            Some(Membership { position: Some(_), .. }) => false,
-            // Nothing is known about the room's log, so nothing of it has been seen.
-            _ => true,
-        }
+    /// Takes note of an entry. `false` if it had been seen already.
+    pub(crate) fn see(&mut self, room: &RoomName, seq: Seq) -> bool {
+        self.find_mut(room).is_none_or(|member| member.see(seq))
     }
 
     /// Entries are lost; reading goes on at `before`, in the life `epoch` of the log.
-    pub(crate) fn skip(&mut self, room: &RoomName, epoch: u64, before: u64) {
-        if let Some(member) = self.0.iter_mut().find(|member| member.room == *room) {
-            if member.position.is_none_or(|position| position.epoch != epoch) {
-                member.settled = 0;
-            }
+    pub(crate) fn skip(&mut self, room: &RoomName, epoch: u64, before: Seq) {
+        if let Some(member) = self.find_mut(room) {
             member.position = Some(Position { epoch, seq: before.saturating_sub(1) });
         }
-    }
-
-    /// How far `room` has been read.
-    pub(crate) fn position(&self, room: &RoomName) -> Option<Position> {
-        self.find(room)?.position
-    }
-
-    /// The user's own messages in `room` are accounted for up to `seq`.
-    pub(crate) fn settle(&mut self, room: &RoomName, seq: Seq) {
-        if let Some(member) = self.0.iter_mut().find(|member| member.room == *room) {
-            member.settled = member.settled.max(seq);
-        }
-    }
-
-    /// How far the user's own messages in `room` are accounted for.
-    pub(crate) fn settled(&self, room: &RoomName) -> Seq {
-        self.find(room).map_or(0, |member| member.settled)
-    }
-
-    /// The room that a message to this target goes to, if it is known.
-    pub(crate) fn room_of<'a>(&'a self, target: &'a Target) -> Option<&'a RoomName> {
-        match target {
-            Target::Room(room) => Some(room),
-            Target::User(nick) => self.direct_with(nick),
-        }
-    }
-
-    /// The direct conversation with `nick`, if it has begun.
-    fn direct_with(&self, nick: &Nick) -> Option<&RoomName> {
-        self.0.iter().find(|member| member.with.as_ref() == Some(nick)).map(|member| &member.room)
     }
 
     /// Somebody has another nickname; a conversation with them goes on.
@@ -149,8 +100,14 @@ impl Rooms {
         self.0[first..].iter().map(entry).collect()
     }
 
-    fn find(&self, room: &RoomName) -> Option<&Membership> {
+    /// The room of that name.
+    pub(crate) fn find(&self, room: &RoomName) -> Option<&Membership> {
         self.0.iter().find(|member| member.room == *room)
+    }
+
+    /// The room of that name, to be changed.
+    pub(crate) fn find_mut(&mut self, room: &RoomName) -> Option<&mut Membership> {
+        self.0.iter_mut().find(|member| member.room == *room)
     }
 }
 
@@ -172,12 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_go_to_the_room_joined_or_chosen_last() {
+    fn lines_go_to_the_room_chosen_last() {
         let mut rooms = Rooms::entering([RoomName::lobby()]);
         rooms.welcome(vec![entered("lobby", 0)]);
         rooms.enter(entered("dev", 0));
+        assert_eq!(current(&rooms), "lobby", "another client may have entered it");
+        rooms.switch_to(&room("dev"));
         rooms.enter(entered("ops", 0));
-        assert_eq!(current(&rooms), "ops");
+        rooms.switch_to(&room("ops"));
         assert!(rooms.switch_to(&room("DEV")));
         assert!(!rooms.switch_to(&room("none")));
         rooms.enter(entered("@7", 0));
@@ -191,9 +150,28 @@ mod tests {
         let mut rooms = Rooms::default();
         rooms.welcome(vec![entered("lobby", 1), entered("dev", 1), entered("ops", 1)]);
         rooms.switch_to(&room("dev"));
-        rooms.welcome(vec![entered("dev", 5), entered("lobby", 5)]);
+        rooms.welcome(vec![entered("dev", 1), entered("lobby", 1)]);
         assert_eq!(current(&rooms), "dev");
         assert!(!rooms.contains(&room("ops")));
-        assert_eq!(rooms.position(&room("dev")).unwrap().seq, 5);
+    }
+
+    #[test]
+    fn what_is_skipped_without_a_word_is_noticed() {
+        let mut rooms = Rooms::default();
+        assert!(rooms.welcome(vec![entered("lobby", 1)]).is_empty());
+        let skipped = rooms.welcome(vec![entered("lobby", 5)]);
+        assert_eq!(skipped, [Skipped { room: room("lobby"), after: 1, before: 6 }]);
+    }
+
+    #[test]
+    fn what_another_client_has_read_counts_no_more() {
+        let mut rooms = Rooms::default();
+        rooms.welcome(vec![Entered { read: Some(3), unread: 4, ..entered("dev", 7) }]);
+        let unread = |rooms: &Rooms| rooms.find(&room("dev")).unwrap().unread;
+        assert_eq!(unread(&rooms), 4);
+        rooms.find_mut(&room("dev")).unwrap().has_read(7);
+        assert_eq!(unread(&rooms), 0);
+        rooms.find_mut(&room("dev")).unwrap().has_read(2);
+        assert_eq!(rooms.find(&room("dev")).unwrap().read, Some(7));
     }
 }

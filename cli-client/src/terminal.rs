@@ -1,5 +1,6 @@
 //! The terminal itself: raw mode in, keys, drawing, raw mode out, whatever happens in between.
 
+use std::collections::VecDeque;
 use std::io::{self, Write, stdout};
 
 use crosstalk_protocol::RoomName;
@@ -11,9 +12,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::{Arguments, default_nick};
 use crate::driver::Driver;
+use crate::identities::Identities;
 use crate::interface::Interface;
 use crate::keys::{self, Key};
-use crate::message::{Effect, Ending};
+use crate::message::{Effect, Ending, Line};
 use crate::questions::Questions;
 use crate::rooms::Rooms;
 use crate::screen::Screen;
@@ -33,6 +35,7 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<Ending> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
     let style = Style { colour: may_colour(), clock: Some(TimeZone::system()) };
+    let mut identities = Identities::new(arguments.new);
     let questions = Questions::new(arguments.address, arguments.nick, default_nick());
     let rooms = Rooms::entering(std::iter::once(RoomName::lobby()).chain(arguments.room));
     let mut interface = Interface::new(questions, rooms, fastrand::u64(..));
@@ -44,10 +47,22 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<Ending> {
     loop {
         let mut lines = Vec::new();
         let mut ending = None;
-        for effect in effects.drain(..) {
+        let mut due = VecDeque::from(std::mem::take(&mut effects));
+        while let Some(effect) = due.pop_front() {
             match effect {
                 Effect::Show(line) => lines.push(view::line(&line, &style)),
                 Effect::Exit(how) => ending = Some(how),
+                Effect::Recall(nick) => {
+                    let token = interface.address().and_then(|address| identities.recall(address, &nick));
+                    due.extend(interface.recalled(token));
+                }
+                Effect::Remember(nick, token) => {
+                    if let Some(address) = interface.address()
+                        && let Err(reason) = identities.remember(address, &nick, &token)
+                    {
+                        lines.push(view::line(&Line::Client(reason), &style));
+                    }
+                }
                 other => driver.perform(other, interface.address()),
             }
         }

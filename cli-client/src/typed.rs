@@ -1,28 +1,33 @@
-//! What the lines that people type mean. The table of commands is the protocol's.
+//! What the lines that people type mean. The table of commands is the protocol's, with
+//! a few of the client's own ([`commands`]).
 
 use crosstalk_protocol::slash::{self, Typed};
 use crosstalk_protocol::{
-    Command, EntryRoom, ErrorReply, HistoryRange, Nick, Page, Request, RoomName, Target, limits,
+    Command, EntryRoom, ErrorReply, HistoryRange, Nick, Page, Request, RoomName, Seq, Target, limits,
 };
 
+use crate::commands::{self, Order};
 use crate::message::{Effect, Line};
-use crate::model::{Acquaintance, Link, Model};
+use crate::model::{Acquaintance, Link, Model, Search};
 use crate::update::leave;
+use crate::{reading, reference};
 
 /// Messages that `/history` shows without a number: most of a screen.
 const HISTORY_DEFAULT: usize = 20;
 
-/// Carries out one line, or keeps it until it is known where lines go.
-pub(crate) fn typed(model: &mut Model, line: String) -> Vec<Effect> {
-    match slash::parse(&line) {
+/// Messages that `/search` shows at once.
+const FOUND: usize = 20;
+
+/// Carries out one line, or keeps it until that is possible.
+pub(crate) fn typed(model: &mut Model, line: &str) -> Vec<Effect> {
+    match commands::parse(line) {
         // Nobody who wants to leave waits for an answer.
-        Ok(Typed::Quit) => leave(model),
-        // The first welcome is on its way, and after some requests it is not known where lines go.
-        _ if model.history < Acquaintance::Welcomed || model.awaited.is_some() => {
-            model.deferred.push_back(line);
+        Ok(Order::Typed(Typed::Quit)) => leave(model),
+        Ok(order) if model.deferred.is_empty() && ready(model, &order) => carry_out(model, order),
+        Ok(order) => {
+            model.deferred.push_back(order);
             Vec::new()
         }
-        Ok(typed) => carry_out(model, typed),
         Err(error) => refuse(&error),
     }
 }
@@ -30,26 +35,53 @@ pub(crate) fn typed(model: &mut Model, line: String) -> Vec<Effect> {
 /// Carries out the lines that were kept, as far as is possible by now.
 pub(crate) fn go_on(model: &mut Model) -> Vec<Effect> {
     let mut effects = Vec::new();
-    while model.awaited.is_none()
-        && let Some(line) = model.deferred.pop_front()
-    {
-        effects.extend(typed(model, line));
+    while let Some(order) = model.deferred.pop_front() {
+        if !ready(model, &order) {
+            model.deferred.push_front(order);
+            break;
+        }
+        effects.extend(carry_out(model, order));
     }
     effects
 }
 
-fn carry_out(model: &mut Model, typed: Typed) -> Vec<Effect> {
+/// The first welcome may be on its way, and after some requests it is not known where lines go.
+fn ready(model: &Model, order: &Order) -> bool {
+    let settled = model.awaited.is_none() && model.sought.is_none();
+    model.history == Acquaintance::Welcomed && settled && reference::ready(model, order)
+}
+
+fn carry_out(model: &mut Model, order: Order) -> Vec<Effect> {
+    match order {
+        Order::Typed(typed) => carry_out_typed(model, typed),
+        Order::Again | Order::Drop if model.outbox.failed() == 0 => refused("Nothing has failed."),
+        Order::Again => {
+            model.outbox.try_again();
+            Vec::new()
+        }
+        Order::Drop => {
+            model.outbox.drop_failed();
+            told("Forgotten.")
+        }
+        Order::SearchOn => match model.search.clone() {
+            Some(Search { room, words, before: Some(before), .. }) => {
+                search(model, room, words, Some(before))
+            }
+            Some(_) => refused("There is nothing older; /search with other words looks for something else."),
+            None => usage("/search"),
+        },
+    }
+}
+
+fn carry_out_typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
     match typed {
         Typed::Say(text) => here(model, |model, room| model.outbox.push(room, text, false)),
         Typed::Me(text) => here(model, |model, room| model.outbox.push(room, text, true)),
         Typed::Room(room, text) => push(model, Target::Room(room), text),
         Typed::Broadcast(Some(text)) => push(model, Target::Room(RoomName::lobby()), text),
-        Typed::Broadcast(None) => match slash::find("/broadcast") {
-            Some(row) => refuse(&slash::usage_error(row)),
-            None => Vec::new(),
-        },
+        Typed::Broadcast(None) => usage("/broadcast"),
         Typed::Dm(nick, text) => push(model, Target::User(nick), text),
-        Typed::Help => slash::help().map(|row| Effect::Show(Line::Row(row))).collect(),
+        Typed::Help => commands::help().map(|row| Effect::Show(Line::Row(row))).collect(),
         Typed::Members(room, after) => {
             let goes_on = after.is_some() && after == model.listed.last;
             model.listed.before = if goes_on { model.listed.up_to } else { 0 };
@@ -59,9 +91,11 @@ fn carry_out(model: &mut Model, typed: Typed) -> Vec<Effect> {
         Typed::GetRooms(after) => ask(model, Command::Rooms(page(after.map(|room| room.to_string())))),
         Typed::CreateRoom(room) => change_place(model, Command::Create { room }),
         Typed::Join(room) if model.rooms.switch_to(&room) => {
-            vec![Effect::Show(Line::Client(format!(
+            let mut effects = told(&format!(
                 "You are already a member of this room {room}. What you write goes there now."
-            )))]
+            ));
+            effects.extend(reading::come_back(model, &room));
+            effects
         }
         Typed::Join(room) => change_place(model, Command::Join(EntryRoom { room, position: None })),
         Typed::Leave(room) => match room.or_else(|| model.rooms.current().cloned()) {
@@ -83,9 +117,18 @@ fn carry_out(model: &mut Model, typed: Typed) -> Vec<Effect> {
             }
             None => nowhere(),
         },
-        Typed::Backlog(_) | Typed::Search(_) | Typed::Reply(..) | Typed::Edit(_) | Typed::Delete => {
-            refused("This client cannot do that yet.")
+        Typed::Backlog(on) => {
+            model.backlog = on;
+            told(match on {
+                true => "The last messages of a room are shown when you enter it.",
+                false => "The last messages of a room are not shown any more when you enter it.",
+            })
         }
+        Typed::Search(words) => match model.rooms.current().cloned() {
+            Some(room) => search(model, room, words, None),
+            None => nowhere(),
+        },
+        typed @ (Typed::Reply(..) | Typed::Edit(_) | Typed::Delete) => reference::carry_out(model, typed),
         Typed::Quit => leave(model),
     }
 }
@@ -97,6 +140,15 @@ fn ask(model: &mut Model, command: Command) -> Vec<Effect> {
         return refused("There is no connection at the moment; try again when it is back.");
     }
     vec![Effect::Send(model.request(command))]
+}
+
+fn search(model: &mut Model, room: RoomName, words: String, before: Option<Seq>) -> Vec<Effect> {
+    let of = Target::Room(room.clone());
+    let effects = ask(model, Command::Search { of, words: words.clone(), before, limit: FOUND });
+    if let Some(Effect::Send(Request { id: Some(id), .. })) = effects.first() {
+        model.search = Some(Search { id: id.clone(), room, words, before });
+    }
+    effects
 }
 
 /// A request after which lines may go elsewhere. Without a connection it is kept for the next.
@@ -141,7 +193,7 @@ fn page(after: Option<String>) -> Page {
     Page { after, ..Page::default() }
 }
 
-fn nowhere() -> Vec<Effect> {
+pub(crate) fn nowhere() -> Vec<Effect> {
     refused("You are in no room; /join one, and /get_rooms lists them.")
 }
 
@@ -151,6 +203,10 @@ fn told(words: &str) -> Vec<Effect> {
 
 fn refused(words: &str) -> Vec<Effect> {
     vec![Effect::Show(Line::Refused(words.to_owned(), None))]
+}
+
+fn usage(name: &str) -> Vec<Effect> {
+    slash::find(name).map_or_else(Vec::new, |row| refuse(&slash::usage_error(row)))
 }
 
 fn refuse(error: &ErrorReply) -> Vec<Effect> {

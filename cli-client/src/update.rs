@@ -1,16 +1,15 @@
 //! What happens, and what follows from it: a pure function of model and message.
 //!
-//! [`typed`] knows what people type, [`received`] what the server
-//! says, [`resume`] what was under way when a connection broke. Here is what holds
-//! them together: the connection's life.
+//! [`typed`] knows what people type, [`received`] what the server says. Here is what holds them
+//! together: the connection's life.
 
 use std::time::Duration;
 
 use crosstalk_protocol::{Command, Request, RoomName, Target};
 
 use crate::message::{Effect, Ending, Line, Message, Timer};
-use crate::model::{Acquaintance, Link, Model};
-use crate::{received, resume, typed};
+use crate::model::{Acquaintance, Front, Link, Model};
+use crate::{reading, received, typed, words};
 
 /// How long the server's farewell is waited for.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
@@ -32,15 +31,21 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             model.asked.extend(again.iter().cloned());
             again.into_iter().map(Effect::Send).collect()
         }
+        Message::Due(Timer::Patience) => out_of_patience(model),
+        Message::Due(Timer::Read) => {
+            model.reading = false;
+            Vec::new()
+        }
         Message::Due(_) => Vec::new(),
-        Message::Typed(line) => typed::typed(model, line),
+        Message::Typed(line) => typed::typed(model, &line),
         Message::Say(text) => {
             let room = model.rooms.current().cloned().unwrap_or_else(RoomName::lobby);
             model.outbox.push(Target::Room(room), text, false);
             Vec::new()
         }
-        Message::Nick(nick) => {
+        Message::Nick(nick, token) => {
             model.nick = nick;
+            model.token = token.or_else(|| model.token.take());
             nick_given(model)
         }
         Message::EndOfInput => {
@@ -51,12 +56,10 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     };
     if model.link == Link::Online {
         effects.extend(typed::go_on(model));
-        effects.extend(resume::check(model));
-        let rooms = &model.rooms;
-        let read = |target: &Target| rooms.position(rooms.room_of(target)?);
-        let due = model.outbox.due(&model.nick, read);
-        effects.extend(due.into_iter().map(Effect::Send));
+        effects.extend(model.outbox.due().into_iter().map(Effect::Send));
+        effects.extend(reading::tell(model));
         let done = model.outbox.is_empty() && model.awaited.is_none() && model.deferred.is_empty();
+        let done = done && model.sought.is_none();
         if model.ending && done {
             effects.extend(leave(model));
         }
@@ -100,18 +103,23 @@ pub(crate) fn lost(model: &mut Model, reason: String, at_least: Option<Duration>
         let reason = format!("Cannot connect to {}: {reason}.", model.server);
         return vec![Effect::Exit(Ending::Lost(reason))];
     }
-    if !model.persistent {
-        return vec![Effect::Exit(Ending::Lost(format!(
-            "Lost the connection to {}: {reason}.{}",
-            model.server,
-            not_acknowledged(model)
-        )))];
+    let mut effects = vec![Effect::Close];
+    if let Front::Pipe(patience) = model.front {
+        // Without a token nobody could tell what had arrived.
+        if patience.is_zero() || model.token.is_none() {
+            return vec![Effect::Exit(gone(model, &reason))];
+        }
+        if before == Link::Online {
+            effects.push(Effect::Wait(Timer::Patience, patience));
+        }
     }
     model.asked.clear();
     model.postponed.clear();
-    model.check = None;
+    model.entering.clear();
+    if let Some(sought) = model.sought.take() {
+        model.deferred.push_front(sought.order);
+    }
     model.outbox.lose_connection();
-    let mut effects = vec![Effect::Close];
     if model.trouble.as_ref() != Some(&reason) {
         let words = match before {
             Link::Online => format!("Connection lost: {reason}. Reconnecting …"),
@@ -124,10 +132,24 @@ pub(crate) fn lost(model: &mut Model, reason: String, at_least: Option<Duration>
     effects
 }
 
+/// A pipe has waited for its server long enough.
+fn out_of_patience(model: &Model) -> Vec<Effect> {
+    let waits = matches!(model.link, Link::Offline | Link::Connecting | Link::Greeting);
+    if !waits || model.front == Front::Terminal {
+        return Vec::new();
+    }
+    vec![Effect::Exit(gone(model, model.trouble.as_deref().unwrap_or("no answer")))]
+}
+
+fn gone(model: &Model, reason: &str) -> Ending {
+    let not_sent = words::not_sent(model.outbox.len());
+    Ending::Lost(format!("Lost the connection to {}: {reason}.{not_sent}", model.server))
+}
+
 /// Leaves, with a word to the server if it can hear it.
 pub(crate) fn leave(model: &mut Model) -> Vec<Effect> {
     let mut effects = Vec::new();
-    let not_sent = not_acknowledged(model);
+    let not_sent = words::not_sent(model.outbox.len());
     if !not_sent.is_empty() {
         effects.push(Effect::Show(Line::Client(not_sent.trim_start().to_owned())));
     }
@@ -140,14 +162,6 @@ pub(crate) fn leave(model: &mut Model) -> Vec<Effect> {
         _ => effects.push(Effect::Exit(Ending::Left)),
     }
     effects
-}
-
-fn not_acknowledged(model: &Model) -> String {
-    match model.outbox.len() {
-        0 => String::new(),
-        1 => " One message may not have been sent.".to_owned(),
-        more => format!(" {more} messages may not have been sent."),
-    }
 }
 
 #[cfg(test)]

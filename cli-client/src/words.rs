@@ -2,7 +2,7 @@
 //! the same.
 
 use crosstalk_protocol::line::render::{self, Notice, Style};
-use crosstalk_protocol::{Nick, Presence, RoomName};
+use crosstalk_protocol::{Nick, Presence, Record, RoomName, clean, limits};
 
 /// Who came and went. `own` is not news to oneself.
 pub(crate) fn presence(presence: &Presence, own: &Nick) -> Vec<String> {
@@ -57,6 +57,39 @@ pub(crate) fn history(room: &RoomName, count: usize) -> String {
         0 => format!("Server: no messages {place} yet."),
         1 => format!("Server: the last message {place}:"),
         _ => format!("Server: the last {} messages {place}:", render::grouped(count)),
+    }
+}
+
+/// The line above what was found in a room's log, `older` than what was found before.
+pub(crate) fn found(room: &RoomName, words: &str, count: usize, older: bool) -> String {
+    let older = if older { "older " } else { "" };
+    let words = clean(words);
+    match count {
+        0 => format!("Server: no {older}messages in {room} have the words: {words}"),
+        1 => format!("Server: one {older}message in {room} has the words: {words}"),
+        _ => format!("Server: {} {older}messages in {room} have the words: {words}", render::grouped(count)),
+    }
+}
+
+/// What has become of a message.
+pub(crate) fn change(record: &Record) -> String {
+    let mut line = Vec::new();
+    render::record(record, Style::Lf, &mut line);
+    String::from_utf8_lossy(&line).trim_end().to_owned()
+}
+
+/// How many messages are unread.
+pub(crate) fn unread(count: usize) -> String {
+    let more = if count >= limits::UNREAD_MAX { " or more" } else { "" };
+    format!("{}{more} unread", render::grouped(count))
+}
+
+/// A sentence behind others about messages that wait, or nothing.
+pub(crate) fn not_sent(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => " One message may not have been sent.".to_owned(),
+        more => format!(" {more} messages may not have been sent."),
     }
 }
 

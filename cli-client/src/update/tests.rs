@@ -3,29 +3,48 @@
 use crosstalk_protocol::{RoomName, json};
 
 use super::*;
+use crate::model::Front;
 use crate::rooms::Rooms;
 use crate::view::{self, Style};
+
+mod memory;
 
 /// A client whose every effect is a line of text: `> ` is sent, `= ` is anything else to be done.
 struct Client {
     model: Model,
     effects: Vec<String>,
+    /// What was said to the server about what has been read.
+    reads: Vec<String>,
 }
 
+const REMEMBER: &str = r#"= Remember("alice", Token(…))"#;
+const PIPE: Front = Front::Pipe(Duration::ZERO);
+
 impl Client {
-    fn new(persistent: bool) -> Self {
+    fn new(front: Front) -> Self {
         let rooms = Rooms::entering([RoomName::lobby()]);
-        let model = Model::new("alice".parse().unwrap(), "host:1".to_owned(), rooms, persistent, 1);
-        Self { model, effects: Vec::new() }
+        let model = Model::new("alice".parse().unwrap(), "host:1".to_owned(), rooms, front, 1);
+        Self { model, effects: Vec::new(), reads: Vec::new() }
     }
 
     /// Connected and welcomed, with a rate limit or without.
     fn online(rate: Option<u32>) -> Self {
-        let mut client = Self::new(true);
+        let mut client = Self::new(Front::Terminal);
         client.happens(Message::Connected);
-        client.hears(&welcome("alice", r#"{"room":"lobby","epoch":1,"seq":10,"count":1}"#, rate));
+        let effects =
+            client.hears(&welcome("alice", r#"{"room":"lobby","epoch":1,"seq":10,"count":1}"#, rate));
+        client.hears(&no_history(effects.last().unwrap()));
         client.effects.clear();
+        client.reads.clear();
         client
+    }
+
+    /// After a lost connection, connected and greeted again.
+    fn comes_back(&mut self, welcome: &str) -> Vec<String> {
+        self.happens(lose());
+        self.happens(Message::Due(Timer::Reconnect));
+        self.happens(Message::Connected);
+        self.hears(welcome)
     }
 
     fn happens(&mut self, message: Message) -> Vec<String> {
@@ -36,7 +55,10 @@ impl Client {
             Effect::Wait(timer, _) => format!("= wait {timer:?}"),
             other => format!("= {other:?}"),
         };
-        let texts: Vec<String> = effects.iter().map(text).collect();
+        let mut texts: Vec<String> = effects.iter().map(text).collect();
+        let read = |text: &String| text.contains(r#""type":"read""#) || text == "= wait Read";
+        self.reads.extend(texts.iter().filter(|text| read(text)).cloned());
+        texts.retain(|text| !read(text));
         self.effects.extend(texts.iter().cloned());
         texts
     }
@@ -58,12 +80,23 @@ impl Client {
 fn welcome(nick: &str, rooms: &str, rate: Option<u32>) -> String {
     let rate = rate.map_or("null".to_owned(), |rate| rate.to_string());
     format!(
-        r#"{{"type":"welcome","nick":"{nick}","server":"x","rooms":[{rooms}],"limits":{{"text":4096,"frame":32768,"rate":{rate},"burst":{rate},"rooms":100}}}}"#
+        r#"{{"type":"welcome","nick":"{nick}","token":"t","server":"x","rooms":[{rooms}],"limits":{{"text":4096,"frame":32768,"rate":{rate},"burst":{rate},"rooms":100}}}}"#
     )
 }
 
 fn lobby_at(epoch: u64, seq: u64) -> String {
     welcome("alice", &format!(r#"{{"room":"lobby","epoch":{epoch},"seq":{seq},"count":1}}"#), None)
+}
+
+/// The same for somebody who is known.
+fn resumed(welcome: &str) -> String {
+    welcome.replace(r#""token":"t","#, r#""token":"t","resumed":true,"#)
+}
+
+/// The answer to a request for the last messages of the lobby, of which there are none.
+fn no_history(sent: &str) -> String {
+    assert!(sent.contains(r#""type":"history""#), "{sent}");
+    format!(r#"{{"type":"history","id":"{}","room":"lobby","epoch":1,"messages":[],"more":false}}"#, id(sent))
 }
 
 fn said(room: &str, seq: u64, from: &str, text: &str) -> String {
@@ -107,9 +140,10 @@ fn after_a_break_nothing_is_lost_and_nothing_shown_twice() {
     assert_eq!(client.happens(Message::Due(Timer::Reconnect)), ["= Connect"]);
     let hello = client.happens(Message::Connected);
     assert!(hello[0].contains(r#""position":{"epoch":1,"seq":11}"#), "{hello:?}");
-    let effects = client.hears(&lobby_at(1, 11));
-    assert_eq!(effects[0], "-- Connected again as alice.");
-    assert!(effects[1].contains("written offline"), "{effects:?}");
+    assert!(hello[0].contains(r#""token":"t""#) && hello[0].contains(r#""client":""#), "{hello:?}");
+    let effects = client.hears(&resumed(&lobby_at(1, 11)));
+    assert_eq!(effects[..2], ["-- Connected again as alice.", REMEMBER]);
+    assert!(effects[2].contains("written offline"), "{effects:?}");
     assert!(client.hears(&said("lobby", 11, "bob", "one")).is_empty());
     assert_eq!(client.hears(&said("lobby", 13, "bob", "two")), ["bob: two"]);
 }
@@ -128,77 +162,42 @@ fn the_same_trouble_is_told_once() {
 }
 
 #[test]
-fn what_was_under_way_is_sent_again_only_if_it_had_not_arrived() {
+fn what_was_under_way_is_sent_again_under_the_same_id() {
     let mut client = Client::online(None);
-    client.types("arrived");
-    client.types("lost");
+    let first = [client.types("arrived").remove(0), client.types("lost").remove(0)];
     client.happens(lose());
     client.types("later");
     client.happens(Message::Due(Timer::Reconnect));
     client.happens(Message::Connected);
-    let effects = client.hears(&lobby_at(1, 10));
-    assert_eq!(effects.len(), 2, "nothing overtakes the look: {effects:?}");
-    assert!(
-        effects[1].contains(r#""type":"history""#) && effects[1].contains(r#""after":10"#),
-        "{effects:?}"
+    let effects = client.hears(&resumed(&lobby_at(1, 10)));
+    assert_eq!(effects[2..4], first);
+    assert!(effects[4].contains(r#""text":"later""#), "{effects:?}");
+}
+
+#[test]
+fn to_somebody_new_nothing_is_sent_twice_without_being_asked() {
+    let mut client = Client::online(None);
+    let first = client.types("sent");
+    client.happens(lose());
+    client.types("later");
+    let effects = client.comes_back(&lobby_at(2, 0));
+    assert_eq!(
+        effects[..2],
+        [
+            "-- Connected again as alice; the server takes you for somebody new.",
+            "-- Nobody knows whether this has arrived: sent"
+        ]
     );
-    // What was missed is shown, but settles nothing: the log's answer does.
-    assert_eq!(client.hears(&said("lobby", 11, "alice", "arrived")), ["alice: arrived"]);
-    let sent = client.hears(&format!(
-        r#"{{"type":"history","id":"{}","room":"lobby","epoch":1,"more":false,"messages":[
-            {{"room":"lobby","seq":11,"at":0,"from":"alice","text":"arrived"}},
-            {{"room":"lobby","seq":12,"at":0,"from":"bob","text":"lost"}}]}}"#,
-        id(&effects[1])
-    ));
-    assert_eq!(sent.len(), 2, "{sent:?}");
-    assert!(sent[0].contains(r#""text":"lost""#) && sent[1].contains(r#""text":"later""#), "{sent:?}");
-}
-
-#[test]
-fn an_acknowledged_message_does_not_settle_a_later_one_like_it() {
-    let mut client = Client::online(None);
-    let first = client.types("ok");
-    client.types("ok");
-    client.hears(&ack(&first[0]));
-    client.happens(lose());
-    client.happens(Message::Due(Timer::Reconnect));
-    client.happens(Message::Connected);
-    let look = client.hears(&lobby_at(1, 10)).remove(1);
-    assert!(look.contains(r#""after":11"#), "behind the one that was acknowledged: {look}");
-}
-
-#[test]
-fn a_long_log_is_looked_through_page_by_page() {
-    let mut client = Client::online(None);
-    client.types("lost");
-    client.happens(lose());
-    client.happens(Message::Due(Timer::Reconnect));
-    client.happens(Message::Connected);
-    let look = client.hears(&lobby_at(1, 10)).remove(1);
-    let page = |id: String, seq: u64, more: bool| {
-        format!(
-            r#"{{"type":"history","id":"{id}","room":"lobby","epoch":1,"more":{more},"messages":[
-                {{"room":"lobby","seq":{seq},"at":0,"from":"bob","text":"x"}}]}}"#
-        )
-    };
-    let next = client.hears(&page(id(&look), 210, true));
-    assert!(next[0].contains(r#""after":210"#), "{next:?}");
-    let sent = client.hears(&page(id(&next[0]), 211, false));
-    assert!(sent[0].contains(r#""text":"lost""#), "{sent:?}");
-}
-
-#[test]
-fn in_a_new_life_of_the_log_nothing_has_arrived() {
-    let mut client = Client::online(None);
-    let first = client.types("hi");
-    client.happens(lose());
-    client.happens(Message::Due(Timer::Reconnect));
-    client.happens(Message::Connected);
-    let effects = client.hears(&lobby_at(2, 0));
-    assert_eq!(effects[1], first[0], "the same message under the same id");
+    assert!(effects[3].contains(r#""text":"later""#) && effects.len() == 4, "{effects:?}");
+    assert_eq!(
+        view::below(&client.model),
+        ["(one message failed; /again sends it once more, /again drop does not)", "(sending) later"]
+    );
     let gap = r#"{"type":"gap","room":"lobby","epoch":2,"after":0,"before":1}"#;
     assert!(client.hears(gap)[0].contains("started anew"));
     assert_eq!(client.hears(&said("lobby", 1, "bob", "new")), ["bob: new"]);
+    assert_eq!(client.types("/again"), first);
+    assert_eq!(client.types("/again"), ["-- Nothing has failed."]);
 }
 
 #[test]
@@ -238,6 +237,20 @@ fn a_refused_message_is_told_with_its_text() {
         ["-- Nobody has that name. This was not sent: psst"]
     );
     assert!(client.model.outbox.is_empty());
+    assert_eq!(client.types("/again"), sent);
+    client.hears(&format!(r#"{{"type":"error","id":"{}",{error}"#, id(&sent[0])));
+    assert_eq!(client.types("/again drop"), ["-- Forgotten."]);
+    assert!(view::below(&client.model).is_empty());
+}
+
+#[test]
+fn an_id_that_was_used_before_is_replaced() {
+    let mut client = Client::online(None);
+    let sent = client.types("hi");
+    let reused = format!(r#"{{"type":"error","id":"{}","code":"id-reused","message":"x"}}"#, id(&sent[0]));
+    let again = client.hears(&reused);
+    assert!(again.len() == 1 && again[0].contains(r#""text":"hi""#), "{again:?}");
+    assert_ne!(again, sent);
 }
 
 #[test]
@@ -288,20 +301,6 @@ fn commands_that_need_no_server_are_answered_at_once() {
 }
 
 #[test]
-fn who_is_hidden_is_hidden_again_without_a_word() {
-    let mut client = Client::online(None);
-    let hide = client.types("/hide");
-    let hidden = |sent: &str| format!(r#"{{"type":"hidden","id":"{}","hidden":true}}"#, id(sent));
-    assert_eq!(client.hears(&hidden(&hide[0])), ["You are now invisible!"]);
-    client.happens(lose());
-    client.happens(Message::Due(Timer::Reconnect));
-    client.happens(Message::Connected);
-    let effects = client.hears(&lobby_at(1, 10));
-    assert!(effects[1].contains(r#""type":"hide""#), "{effects:?}");
-    assert!(client.hears(&hidden(&effects[1])).is_empty());
-}
-
-#[test]
 fn lists_are_numbered_on_from_page_to_page() {
     let mut client = Client::online(None);
     client.types("/members");
@@ -318,10 +317,10 @@ fn lists_are_numbered_on_from_page_to_page() {
 #[test]
 fn a_taken_nickname_is_asked_for_again_and_waited_for_after_a_break() {
     let taken = r#"{"type":"error","code":"nick-taken","message":"alice is taken."}"#;
-    let mut client = Client::new(true);
+    let mut client = Client::new(Front::Terminal);
     client.happens(Message::Connected);
     assert_eq!(client.hears(taken), [r#"= AskNick("alice is taken.")"#]);
-    let hello = client.happens(Message::Nick("alicia".parse().unwrap()));
+    let hello = client.happens(Message::Nick("alicia".parse().unwrap(), None));
     assert!(hello[0].contains(r#""nick":"alicia""#), "{hello:?}");
 
     let mut client = Client::online(None);
@@ -342,6 +341,13 @@ fn the_server_decides_whether_to_come_back() {
 }
 
 #[test]
+fn a_client_that_was_replaced_does_not_come_back() {
+    let mut client = Client::online(None);
+    let effects = client.hears(r#"{"type":"disconnect","code":"replaced","message":"x","reconnect":false}"#);
+    assert!(effects.len() == 1 && effects[0].contains("Exit(Lost(\"This client is connected once more"));
+}
+
+#[test]
 fn leaving_is_said_and_not_waited_for_long() {
     let mut client = Client::online(None);
     client.types("unacknowledged");
@@ -355,7 +361,7 @@ fn leaving_is_said_and_not_waited_for_long() {
 
 #[test]
 fn a_pipe_ends_when_everything_is_acknowledged_and_fails_when_the_server_is_lost() {
-    let mut pipe = Client::new(false);
+    let mut pipe = Client::new(PIPE);
     pipe.happens(Message::Say(crosstalk_protocol::Text::clean("/not a command").unwrap()));
     pipe.happens(Message::EndOfInput);
     pipe.happens(Message::Connected);
@@ -364,9 +370,9 @@ fn a_pipe_ends_when_everything_is_acknowledged_and_fails_when_the_server_is_lost
     assert_eq!(pipe.hears(&ack(&sent[1])), [r#"> {"type":"quit"}"#, "= wait Farewell"]);
     assert_eq!(pipe.happens(lose()), ["= Exit(Left)"]);
 
-    let mut pipe = Client::new(false);
+    let mut pipe = Client::new(PIPE);
     assert!(pipe.happens(lose())[0].contains("Cannot connect to host:1: it broke."));
-    let mut pipe = Client::new(false);
+    let mut pipe = Client::new(PIPE);
     pipe.happens(Message::Connected);
     assert!(pipe.happens(lose())[0].contains("Lost the connection to host:1: it broke."));
 }
