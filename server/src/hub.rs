@@ -138,9 +138,7 @@ impl Hub {
     ) -> Result<Membership, ErrorReply> {
         let take_seat = |room: &Arc<Room>| self.take_seat(peer, room, position, &notice(&room.name));
         let (membership, stored) = self.rooms.enter(name, take_seat)?;
-        if let Err(error) = stored.await {
-            tracing::warn!(%error, room = %membership.room.name, "it was not stored who entered a room");
-        }
+        self.see_stored(Some(stored), "who entered a room").await;
         Ok(membership)
     }
 
@@ -179,14 +177,25 @@ impl Hub {
             Ok(()) => Ok(membership),
             Err(error) => {
                 tracing::error!(%error, room = %name, "a room was not stored");
-                self.leave(peer, &membership.room, None);
+                self.leave(peer, &membership.room, None).await;
                 Err(busy("The server cannot store rooms at the moment"))
             }
         }
     }
 
     /// Lets a person out of a room, with all their connections. An unused room is removed.
-    pub fn leave(&self, peer: &Peer, room: &Arc<Room>, notice: Option<Notice>) {
+    pub async fn leave(&self, peer: &Peer, room: &Arc<Room>, notice: Option<Notice>) {
+        let stored = self.vacate(peer, room, notice);
+        self.see_stored(stored, "who left a room").await;
+    }
+
+    /// The same, for whoever need not wait until it is stored.
+    pub(crate) fn vacate(
+        &self,
+        peer: &Peer,
+        room: &Arc<Room>,
+        notice: Option<Notice>,
+    ) -> Option<Answer<'_, ()>> {
         let user = &peer.user;
         let mut places = user.places();
         places.give_up(room.id);
@@ -197,10 +206,10 @@ impl Hub {
             }
         }
         drop(places);
-        if user.token().is_some() {
-            self.change(Change::Leave { user: user.id, room: room.id });
-        }
+        let left = user.token().map(|_| Change::Leave { user: user.id, room: room.id });
+        let stored = left.map(|change| self.store.change(change));
         self.give_up(room);
+        stored
     }
 
     /// Whoever leaves a room last, or a conversation of two, leaves nothing behind that is not used.
@@ -237,7 +246,7 @@ impl Hub {
         drop(places);
         left.iter().for_each(|seat| self.give_up(&seat.room));
         if gone {
-            self.save(user);
+            drop(self.save(user));
             self.people.goodbye(user, !self.store.is_durable());
         }
     }
@@ -256,7 +265,8 @@ impl Hub {
         let mut stored = None;
         let pair = [user.id, with.id];
         let (room, is_new) = self.directs.get_or_insert(pair, || {
-            if user.places().seats.iter().filter(|seat| seat.with.is_some()).count() >= ROOMS_PER_CONNECTION {
+            let is_open = |seat: &&Seat| seat.with.is_some() && !seat.room.has_ended();
+            if user.places().seats.iter().filter(is_open).count() >= ROOMS_PER_CONNECTION {
                 let message = format!(
                     "You are in {ROOMS_PER_CONNECTION} direct conversations, which is all you may be in; leave one first."
                 );
@@ -281,7 +291,7 @@ impl Hub {
             && let Err(error) = stored.await
         {
             tracing::error!(%error, "a direct conversation was not stored");
-            self.leave(peer, &room, None);
+            self.leave(peer, &room, None).await;
             return Err(busy("The server cannot store messages at the moment"));
         }
         Ok(Direct { room, with, entered })
@@ -327,7 +337,7 @@ impl Hub {
     ///
     /// # Errors
     /// `nick-taken`, `busy`.
-    pub fn rename(&self, peer: &Peer, to: &Nick) -> Result<(), ErrorReply> {
+    pub async fn rename(&self, peer: &Peer, to: &Nick) -> Result<(), ErrorReply> {
         let user = &peer.user;
         let rooms: Vec<Arc<Room>> = user.places().seats.iter().map(|seat| seat.room.clone()).collect();
         let Ok(mut permits) = self.queue.try_reserve_many(rooms.len()) else { return Err(queue_full()) };
@@ -347,12 +357,12 @@ impl Hub {
             }
         }
         user.tell_others(peer.id, || Mail::Told(Event::Nick { id: None, nick: to.clone() }));
-        self.save(user);
+        self.see_stored(self.save(user), "a new nickname").await;
         Ok(())
     }
 
     /// Takes a person out of sight, or brings them back, and tells their other connections.
-    pub fn set_hidden(&self, peer: &Peer, hidden: bool) {
+    pub async fn set_hidden(&self, peer: &Peer, hidden: bool) {
         let user = &peer.user;
         if user.is_hidden() == hidden {
             return;
@@ -371,7 +381,7 @@ impl Hub {
             }
         }
         user.tell_others(peer.id, || Mail::Told(Event::Hidden { id: None, hidden }));
-        self.save(user);
+        self.see_stored(self.save(user), "who is out of sight").await;
     }
 
     /// Notes how far a person has read a room they are in, and tells their other connections. Returns
@@ -538,10 +548,18 @@ impl Hub {
         self.change(Change::RemoveRoom(room.id));
     }
 
-    /// Has the store remember a person as they are now.
-    fn save(&self, user: &User) {
-        if let Some(change) = saved(user) {
-            self.change(change);
+    /// Has the store remember a person as they are now, if they can come back.
+    fn save(&self, user: &User) -> Option<Answer<'_, ()>> {
+        saved(user).map(|change| self.store.change(change))
+    }
+
+    /// Waits until a change is stored, so that a crash does not take back what somebody was told. If
+    /// it cannot be stored, it is true all the same as long as the server runs.
+    async fn see_stored(&self, stored: Option<Answer<'_, ()>>, what: &str) {
+        if let Some(stored) = stored
+            && let Err(error) = stored.await
+        {
+            tracing::warn!(%error, what, "not stored");
         }
     }
 

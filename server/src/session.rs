@@ -155,18 +155,18 @@ impl Session {
                 Event::Joined { id, created: true, entered }
             }
             Command::Join(entry) => Event::Joined { id, created: false, entered: self.enter(entry).await? },
-            Command::Leave { room } => Event::Left { id, room: self.leave(&room)? },
+            Command::Leave { room } => Event::Left { id, room: self.leave(&room).await? },
             Command::Rooms(page) => self.list_rooms(id, &page)?,
             Command::Members { room, page } => self.list_members(id, room.as_ref(), &page)?,
             Command::Nick { nick } => {
                 let peer = self.peer()?;
                 let from = peer.user.nick();
-                self.hub.rename(peer, &nick)?;
+                self.hub.rename(peer, &nick).await?;
                 tracing::info!(%from, to = %nick, "renamed");
                 Event::Nick { id, nick }
             }
-            Command::Hide => self.set_hidden(id, true)?,
-            Command::Reveal => self.set_hidden(id, false)?,
+            Command::Hide => self.set_hidden(id, true).await?,
+            Command::Reveal => self.set_hidden(id, false).await?,
             Command::History { of, range, limit } => {
                 let room = self.room_of(&of)?;
                 Event::History { id, history: self.hub.history(&room, range, limit).await? }
@@ -257,12 +257,15 @@ impl Session {
     fn room_of(&self, target: &Target) -> Result<Arc<Room>, ErrorReply> {
         match target {
             Target::Room(name) => Ok(self.membership(name)?.room.clone()),
-            Target::User(nick) => self.hub.existing_direct(&self.peer()?.user, nick),
+            Target::User(nick) => match self.conversation_with(nick) {
+                Some(room) => Ok(room),
+                None => self.hub.existing_direct(&self.peer()?.user, nick),
+            },
         }
     }
 
-    fn set_hidden(&self, id: Option<RequestId>, hidden: bool) -> Result<Event, ErrorReply> {
-        self.hub.set_hidden(self.peer()?, hidden);
+    async fn set_hidden(&self, id: Option<RequestId>, hidden: bool) -> Result<Event, ErrorReply> {
+        self.hub.set_hidden(self.peer()?, hidden).await;
         Ok(Event::Hidden { id, hidden })
     }
 

@@ -34,9 +34,10 @@ pub struct Exit {
 }
 
 impl TestServer {
-    /// Starts a server without a rate limit: most tests type faster than people do.
+    /// Starts a server without a rate limit, as most tests type faster than people do, and one that
+    /// shows nobody what was said before they came, unless they ask.
     pub async fn start() -> Self {
-        Self::with(&["--rate-limit", "off"]).await
+        Self::with(&["--rate-limit", "off", "--backlog", "off"]).await
     }
 
     /// Starts a server with free ports, nothing on disk, and `flags`.

@@ -108,7 +108,7 @@ async fn a_wrong_command_is_answered_with_what_to_type() {
         ("/dm bob", "Usage: /dm <user> <message>"),
         ("/me", "Usage: /me <text>"),
         ("/nick", "Usage: /nick <nick>"),
-        ("/history x", "Usage: /history [number]"),
+        ("/history x", "Usage: /history [number|on|off]"),
         ("/dm nobody hello", "User not found."),
         ("/room nowhere hello", "Room does not exist"),
         ("/join nowhere", "Room nowhere does not exist!"),

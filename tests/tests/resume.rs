@@ -116,7 +116,7 @@ async fn what_the_log_has_lost_is_a_gap() {
     for number in 0..COUNT {
         alice
             .send(
-                json!({ "type": "send", "room": "lobby", "text": format!("{number} {long}"), "id": "flood" }),
+                json!({ "type": "send", "room": "lobby", "text": format!("{number} {long}"), "id": format!("flood-{number}") }),
             )
             .await;
         if number % 32 == 31 || number == COUNT - 1 {

@@ -98,7 +98,7 @@ impl Hub {
         })?;
         // From now on they ask for nothing any more.
         replaced.iter().for_each(|old| old.replace());
-        self.save(user);
+        drop(self.save(user));
         Ok(Arrival { peer, token: Some(token), resumed: true, replaced })
     }
 

@@ -49,12 +49,12 @@ impl Session {
     }
 
     /// Lets the peer out. Returns the room's name as it was created.
-    pub(super) fn leave(&mut self, name: &RoomName) -> Result<RoomName, ErrorReply> {
+    pub(super) async fn leave(&mut self, name: &RoomName) -> Result<RoomName, ErrorReply> {
         let at = self.rooms.iter().position(|membership| membership.room.name == *name);
         let membership = self.rooms.remove(at.ok_or_else(|| self.not_a_member(name))?);
         let peer = self.peer()?;
         let notice = Notice::Left { nick: peer.user.nick(), room: membership.room.name.clone() };
-        self.hub.leave(peer, &membership.room, Some(notice));
+        self.hub.leave(peer, &membership.room, Some(notice)).await;
         Ok(membership.room.name.clone())
     }
 
@@ -80,7 +80,7 @@ impl Session {
         {
             let ended = self.rooms.remove(ended);
             if let Some(peer) = &self.peer {
-                self.hub.leave(peer, &ended.room, None);
+                drop(self.hub.vacate(peer, &ended.room, None));
             }
             self.asides.push(Event::Left { id: None, room: ended.room.name.clone() });
         }

@@ -70,7 +70,7 @@ impl Session {
     }
 
     /// The conversation with somebody of that name who is out of sight and can read it later.
-    fn conversation_with(&self, nick: &Nick) -> Option<Arc<Room>> {
+    pub(super) fn conversation_with(&self, nick: &Nick) -> Option<Arc<Room>> {
         if self.hub.find(nick).is_some() {
             return None;
         }

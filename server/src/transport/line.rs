@@ -46,6 +46,8 @@ pub struct LineDoor {
     shows_backlog: bool,
     /// Whether `Message broadcasted!` or the like is owed: lines are answered in their order.
     owes_receipt: bool,
+    /// What is about the last message of somebody, and waits until what was said before is stored.
+    deferred: Option<Typed>,
     /// Whether the peer has said goodbye: it goes when what it has sent is in the log.
     leaving: bool,
     /// Whether messages have come without line endings.
@@ -69,6 +71,7 @@ impl LineDoor {
             backlog,
             shows_backlog: true,
             owes_receipt: false,
+            deferred: None,
             leaving: false,
             unframed: false,
             held: VecDeque::new(),
@@ -181,7 +184,8 @@ impl Door for LineDoor {
     }
 
     fn accepts_input(&self) -> bool {
-        self.session.is_ready() && !self.owes_receipt && self.held.len() < HELD_MAX
+        let waits = self.owes_receipt || (self.deferred.is_some() && self.session.in_flight() > 0);
+        self.session.is_ready() && !waits && self.held.len() < HELD_MAX
     }
 
     async fn handle(&mut self, out: &mut Outgoing) -> Result<bool, DisconnectCode> {
@@ -198,8 +202,14 @@ impl Door for LineDoor {
         if self.leaving {
             return if self.session.in_flight() > 0 { Ok(false) } else { Err(DisconnectCode::Bye) };
         }
-        let Some(line) = self.decoder.next_line() else { return Ok(false) };
-        match self.line(line, out).await {
+        let result = match self.deferred.take() {
+            Some(typed) => self.typed(typed, out).await,
+            None => {
+                let Some(line) = self.decoder.next_line() else { return Ok(false) };
+                self.line(line, out).await
+            }
+        };
+        match result {
             Ok(()) => {}
             Err(Refusal::Error(error)) => {
                 self.owes_receipt = false;

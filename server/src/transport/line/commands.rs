@@ -16,6 +16,11 @@ use crate::session::{Refusal, Reply, Say};
 
 impl LineDoor {
     pub(super) async fn typed(&mut self, typed: Typed, out: &mut Outgoing) -> Result<(), Refusal> {
+        if matches!(typed, Typed::Reply(..) | Typed::Edit(_) | Typed::Delete) && self.session.in_flight() > 0
+        {
+            self.deferred = Some(typed);
+            return Ok(());
+        }
         match typed {
             Typed::Say(text) => self.say(text, false).await?,
             Typed::Me(text) => self.say(text, true).await?,
