@@ -23,11 +23,15 @@ Keys on a terminal:
   Ctrl-U, Ctrl-K, Ctrl-W remove to the start, to the end, a word ·
   Ctrl-L clears the screen · Ctrl-C, Ctrl-D on an empty line and /quit leave
 
+What is kept:
+  $XDG_STATE_HOME/crosstalk (or ~/.local/state/crosstalk) holds who you were at
+  each server, for you alone: whoever has these files is you there.
+
 Exit codes:
   0  left, or the input is over and every line has been acknowledged
   1  a message or command was refused, or the room to write to does not exist
   2  the command line is wrong
-  3  the server could not be reached or was lost
+  3  the server could not be reached, was lost, or does not know what arrived
   4  the nickname was refused";
 
 /// The terminal client of Crosstalk.

@@ -48,6 +48,16 @@ impl Interface {
     /// A key was pressed.
     pub(crate) fn key(&mut self, key: Key) -> Vec<Effect> {
         match key {
+            Key::Focus(attention) => return self.happened(Message::Attention(attention)),
+            Key::Redraw => {}
+            // Whoever presses a key is there, whatever the terminal says.
+            _ => {
+                if let Some(chat) = &mut self.chat {
+                    chat.attention = true;
+                }
+            }
+        }
+        match key {
             Key::Edit(edit) => {
                 self.editor.apply(edit);
                 Vec::new()
@@ -56,7 +66,7 @@ impl Interface {
             Key::Interrupt => self.leave(),
             Key::EndOfInput if self.editor.is_empty() => self.leave(),
             Key::EndOfInput => self.key(Key::Edit(crate::editor::Edit::Delete)),
-            Key::Redraw | Key::Clear => Vec::new(),
+            Key::Redraw | Key::Clear | Key::Focus(_) => Vec::new(),
         }
     }
 

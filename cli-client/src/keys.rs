@@ -19,6 +19,8 @@ pub(crate) enum Key {
     Redraw,
     /// Clears the screen.
     Clear,
+    /// The window is looked at from now on, or is not.
+    Focus(bool),
 }
 
 /// What an event of the terminal asks for, if anything.
@@ -28,6 +30,8 @@ pub(crate) fn key(event: Event) -> Option<Key> {
         Event::Key(KeyEvent { code, modifiers, .. }) => pressed(code, modifiers),
         Event::Paste(text) => Some(Key::Edit(Edit::Insert(text))),
         Event::Resize(..) => Some(Key::Redraw),
+        Event::FocusGained => Some(Key::Focus(true)),
+        Event::FocusLost => Some(Key::Focus(false)),
         _ => None,
     }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Message {
     /// The answer to [`Effect::AskNick`], and the token of whoever had that name before, if it is
     /// known.
     Nick(Nick, Option<Token>),
+    /// Somebody looks at what is shown from now on, or nobody does.
+    Attention(bool),
     /// No more input comes: leave when everything has been sent and answered.
     EndOfInput,
     /// Leave now.

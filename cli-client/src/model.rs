@@ -44,6 +44,8 @@ pub(crate) struct Model {
     pub(crate) search: Option<Search>,
     /// Whether a room's last messages are shown on entering it.
     pub(crate) backlog: bool,
+    /// Whether anybody looks at what is shown.
+    pub(crate) attention: bool,
     /// Whether the server has just been told what has been read.
     pub(crate) reading: bool,
     /// Requests other than messages that are not answered yet, so that one that came too fast can
@@ -168,6 +170,7 @@ impl Model {
             entering: Vec::new(),
             search: None,
             backlog: front == Front::Terminal,
+            attention: true,
             reading: false,
             asked: Vec::new(),
             postponed: Vec::new(),

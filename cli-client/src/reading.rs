@@ -1,5 +1,5 @@
-//! What the user has read: shown is read, in the room that lines go to and in direct
-//! conversations. The server is told, so that the user's other clients know, and they tell this
+//! What the user has read: what is shown, in the room that lines go to and in direct conversations,
+//! while the window is looked at. The server is told, so that the user's other clients know, and they tell this
 //! one. On entering a room its last messages are shown, with a line above the unread ones.
 //!
 //! A pipe reads nothing: a program is no person.
@@ -85,7 +85,7 @@ pub(crate) fn arrived(model: &mut Model, room: &RoomName) {
 
 /// Tells the server what has been read since it was told last.
 pub(crate) fn tell(model: &mut Model) -> Vec<Effect> {
-    if model.reading || model.front != Front::Terminal {
+    if model.reading || !model.attention || model.front != Front::Terminal {
         return Vec::new();
     }
     let current = model.rooms.current();

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::io::{self, Write, stdout};
 
 use crosstalk_protocol::RoomName;
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, EventStream};
+use crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange, EventStream,
+};
 use crossterm::{cursor, execute, terminal};
 use futures_util::StreamExt;
 use jiff::tz::TimeZone;
@@ -123,7 +125,7 @@ impl RawMode {
             restore();
             hook(panic);
         }));
-        execute!(stdout(), EnableBracketedPaste)?;
+        execute!(stdout(), EnableBracketedPaste, EnableFocusChange)?;
         Ok(raw)
     }
 }
@@ -136,6 +138,6 @@ impl Drop for RawMode {
 
 fn restore() {
     // Nothing is to be done if the terminal is gone.
-    let _ = execute!(stdout(), DisableBracketedPaste, cursor::Show);
+    let _ = execute!(stdout(), DisableFocusChange, DisableBracketedPaste, cursor::Show);
     let _ = terminal::disable_raw_mode();
 }

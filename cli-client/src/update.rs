@@ -48,6 +48,10 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             model.token = token.or_else(|| model.token.take());
             nick_given(model)
         }
+        Message::Attention(attention) => {
+            model.attention = attention;
+            Vec::new()
+        }
         Message::EndOfInput => {
             model.ending = true;
             Vec::new()

@@ -173,6 +173,17 @@ fn what_is_shown_is_read_and_told_at_most_once_a_second() {
 }
 
 #[test]
+fn what_nobody_looks_at_is_not_read() {
+    let mut client = Client::online(None);
+    client.happens(Message::Due(Timer::Read));
+    client.happens(Message::Attention(false));
+    client.hears(&said("lobby", 11, "bob", "one"));
+    assert!(client.reads.is_empty());
+    client.happens(Message::Attention(true));
+    assert!(client.reads[0].contains(r#""seq":11"#), "{:?}", client.reads);
+}
+
+#[test]
 fn elsewhere_messages_are_counted_until_one_comes_there() {
     let mut client = in_dev_too();
     for seq in 1..=3 {
