@@ -101,6 +101,8 @@ pub(crate) fn lost(model: &mut Model, reason: String, at_least: Option<Duration>
     match before {
         Link::Leaving => return vec![Effect::Exit(Ending::Left)],
         Link::AskingNick => return vec![Effect::Close],
+        // The server has said why, and now the connection ends, too.
+        Link::Offline => return Vec::new(),
         _ => {}
     }
     if model.history == Acquaintance::Stranger {
@@ -159,6 +161,8 @@ pub(crate) fn leave(model: &mut Model) -> Vec<Effect> {
     }
     match model.link {
         Link::Online => {
+            model.reading = false;
+            effects.extend(reading::tell(model));
             model.link = Link::Leaving;
             effects.push(Effect::Send(Request { id: None, command: Command::Quit }));
             effects.push(Effect::Wait(Timer::Farewell, FAREWELL_LIMIT));

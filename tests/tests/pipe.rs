@@ -5,6 +5,7 @@ mod program;
 
 use std::process::Stdio;
 
+use crosstalk_tests::faults::{Link, Proxy};
 use crosstalk_tests::{JsonClient, LineClient, TestServer, within};
 use program::crosstalk;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -193,7 +194,7 @@ async fn a_lost_server_is_a_failure_with_a_reason() {
     let server = TestServer::start().await;
     let mut bob = JsonClient::enter(&server, "bob").await;
     let address = server.tcp().to_string();
-    let child = start(&["--nick", "bot", &address]);
+    let child = start(&["--nick", "bot", "--patience", "0", &address]);
     bob.take(|event| event["joined"] == serde_json::json!(["bot"])).await;
     server.stop().await;
     let ended = end(child).await;
@@ -202,6 +203,39 @@ async fn a_lost_server_is_a_failure_with_a_reason() {
     let ended = run(&["--nick", "bot", &address], b"hi\n").await;
     assert_eq!(ended.code, Some(3));
     assert!(ended.stderr.contains("Cannot connect"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_pipe_waits_a_while_for_its_server() {
+    let server = TestServer::start().await;
+    let mut bob = JsonClient::enter(&server, "bob").await;
+    let child = start(&["--nick", "bot", "--patience", "1", &server.tcp().to_string()]);
+    bob.take(|event| event["joined"] == serde_json::json!(["bot"])).await;
+    server.stop().await;
+    let ended = end(child).await;
+    assert_eq!(ended.code, Some(3));
+    assert!(ended.stderr.contains("Lost the connection"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn over_a_link_that_breaks_again_and_again_every_line_arrives_once() {
+    let server = TestServer::start().await;
+    let link = Proxy::start(server.tcp(), Link::ResetAfter(4000)).await;
+    let mut bob = JsonClient::enter(&server, "bob").await;
+    let lines: Vec<String> = (1..=200).map(|number| format!("line {}", number % 7)).collect();
+    let input = lines.join("\n");
+    let address = link.address().to_string();
+    let arguments = ["--nick", "bot", &address];
+    let reader = async {
+        for line in &lines {
+            assert_eq!(bob.message().await, ("bot".to_owned(), line.clone()));
+        }
+    };
+    let (ended, ()) = tokio::join!(run(&arguments, input.as_bytes()), reader);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let twice = bob.drain().await.into_iter().find(|event| event["type"] == "message");
+    assert_eq!(twice, None);
+    server.stop().await;
 }
 
 #[tokio::test]

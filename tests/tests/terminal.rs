@@ -4,6 +4,8 @@
 mod program;
 #[path = "terminal/pty.rs"]
 mod pty;
+#[path = "terminal/way_back.rs"]
+mod way_back;
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -171,7 +173,7 @@ async fn it_comes_back_after_the_server_and_sends_what_was_typed_meanwhile() {
         .stderr(Stdio::null())
         .spawn()
         .expect("the server can be started again");
-    terminal.shows("-- Connected again as alice.").await;
+    terminal.shows("-- Connected again as alice; the server takes you").await;
     terminal.shows("alice: written meanwhile").await;
     terminal.shows_last("[lobby]").await;
     let mut bob = JsonClient::tcp(address.parse().unwrap()).await;

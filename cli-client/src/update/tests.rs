@@ -336,8 +336,10 @@ fn the_server_decides_whether_to_come_back() {
         format!(r#"{{"type":"disconnect","code":"news","message":"Go.","reconnect":{reconnect}}}"#)
     };
     assert_eq!(Client::online(None).hears(&disconnect(false)), [r#"= Exit(Lost("Go."))"#]);
-    let effects = Client::online(None).hears(&disconnect(true));
+    let mut client = Client::online(None);
+    let effects = client.hears(&disconnect(true));
     assert_eq!(effects, ["= Close", "-- Connection lost: Go. Reconnecting …", "= wait Reconnect"]);
+    assert!(client.happens(lose()).is_empty(), "it is lost once");
 }
 
 #[test]

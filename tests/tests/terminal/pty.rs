@@ -1,5 +1,7 @@
 //! A real pseudo-terminal with the real client in it, and its screen as text.
 
+use std::path::Path;
+
 use crosstalk_tests::within;
 use pty_process::{Command, Pty, Size};
 use rustix::process::{Pid, Signal, kill_process};
@@ -22,14 +24,25 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Starts the client with `arguments` on a screen of 12 rows and 60 columns.
+    /// Starts the client with `arguments` on a screen of 12 rows and 60 columns. It remembers
+    /// nothing for the next start.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, None)
+    }
+
+    /// The same, with what it remembered in the folder `state`.
+    pub(crate) fn start_in(state: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(arguments, Some(state))
+    }
+
+    fn start_with(arguments: &[&str], state: Option<&Path>) -> Self {
         let (pty, pts) = pty_process::open().expect("a pseudo-terminal can be had");
         pty.resize(Size::new(ROWS, COLUMNS)).expect("a terminal can be resized");
         let child = Command::new(crosstalk())
             .args(arguments)
             .env_clear()
             .envs([("TERM", "xterm-256color"), ("TZ", "UTC"), ("NO_COLOR", "1"), ("USER", "user")])
+            .envs(state.map(|state| ("XDG_STATE_HOME", state)))
             .kill_on_drop(true)
             .spawn(pts)
             .expect("crosstalk can be started");
