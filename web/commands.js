@@ -7,7 +7,7 @@
 
 /**
  * @typedef {{ name: string, aliases: string[], arguments: string, summary: string, verb: Verb }} Slash
- * @typedef {"help" | "members" | "rooms" | "create" | "join" | "leave" | "room" | "broadcast" | "dm" | "me" | "nick" | "hide" | "reveal" | "history" | "quit"} Verb
+ * @typedef {"help" | "members" | "rooms" | "create" | "join" | "leave" | "room" | "broadcast" | "dm" | "me" | "reply" | "edit" | "delete" | "nick" | "hide" | "reveal" | "history" | "search" | "quit"} Verb
  *
  * @typedef {{ kind: "say", text: string, action: boolean }
  *   | { kind: "say-in", room: string, text: string }
@@ -19,6 +19,9 @@
  *   | { kind: "create", room: string } | { kind: "join", room: string } | { kind: "leave", room: string }
  *   | { kind: "nick", nick: string }
  *   | { kind: "hide", nick: string } | { kind: "reveal", nick: string }
+ *   | { kind: "reply", to: string, text: string }
+ *   | { kind: "edit", text: string } | { kind: "delete" }
+ *   | { kind: "search", words: string }
  *   | { kind: "history", count: number }
  *   | { kind: "error", message: string }} Intent
  */
@@ -35,10 +38,14 @@ export const COMMANDS = [
   row("/broadcast", [], "[text]", "send to the lobby", "broadcast"),
   row("/dm", ["/msg"], "<user> <message>", "send to one person", "dm"),
   row("/me", [], "<text>", "say what you do", "me"),
+  row("/reply", [], "<user> <text>", "answer their last message", "reply"),
+  row("/edit", [], "<text>", "say your last message in other words", "edit"),
+  row("/delete", ["/undo"], "", "withdraw your last message", "delete"),
   row("/nick", [], "<nick>", "take another nickname", "nick"),
   row("/hide", [], "[your nick]", "go out of sight", "hide"),
   row("/reveal", [], "[your nick]", "come back into sight", "reveal"),
-  row("/history", [], "[number]", "the last messages of the room you are in", "history"),
+  row("/history", [], "[number|on|off]", "the last messages; off: none on joining", "history"),
+  row("/search", ["/find"], "<words>", "find messages in the room you are in", "search"),
   row("/quit", ["/exit"], "", "leave", "quit"),
 ];
 
@@ -83,11 +90,19 @@ const READERS = {
     return text ? { kind: "dm", to, text } : null;
   },
   me: (text) => (text ? { kind: "say", text, action: true } : null),
+  reply: (rest) => {
+    const [to, text] = splitWord(rest);
+    return text ? { kind: "reply", to, text } : null;
+  },
+  edit: (text) => (text ? { kind: "edit", text } : null),
+  delete: (rest) => (rest === "" ? { kind: "delete" } : null),
+  search: (words) => (words ? { kind: "search", words } : null),
   nick: (rest) => (isOneWord(rest) ? { kind: "nick", nick: rest } : null),
   hide: (nick) => ({ kind: "hide", nick }),
   reveal: (nick) => ({ kind: "reveal", nick }),
   history: (rest) => {
     if (rest === "") return { kind: "history", count: 50 };
+    if (rest === "on" || rest === "off") return { kind: "error", message: "That is for plain lines; here, a room always begins with its last messages." };
     return /^[1-9]\d{0,8}$/.test(rest) ? { kind: "history", count: Number(rest) } : null;
   },
 };

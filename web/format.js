@@ -3,11 +3,12 @@
  */
 
 /** @import { State } from "./model.js" */
-/** @import { PresenceRow } from "./room.js" */
+/** @import { PresenceRow } from "./rows.js" */
 
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
 const NAMES_SHOWN = 5;
 /** The last moment that a Date can hold. */
 const LAST_MOMENT = 8.64e15;
@@ -25,6 +26,11 @@ export function day(at) {
 /** @param {number} at */
 export function fullTime(at) {
   return FULL.format(moment(at));
+}
+
+/** When, with the day if it is not today. @param {number} at @param {number} now */
+export function when(at, now) {
+  return day(at) === day(now) ? time(at) : DATE.format(moment(at));
 }
 
 /** @param {number} at */
@@ -45,7 +51,8 @@ export function connectionWords(state, now) {
       if (state.welcomed) return "Connected";
       return state.takenSince === null ? "Connecting…" : "Your nickname is still held by your earlier connection. Trying again…";
     case "connecting": return state.returning ? "Reconnecting…" : "Connecting…";
-    case "closed": return status.reason ? `Disconnected. ${status.reason}` : "Disconnected.";
+    case "closed": if (state.replaced) return "This conversation goes on in another tab or window.";
+      return status.reason ? `Disconnected. ${status.reason}` : "Disconnected.";
     case "waiting": {
       const seconds = Math.max(1, Math.ceil((status.until - now) / 1000));
       const what = status.reason || (state.returning ? "Connection lost." : "The server cannot be reached.");

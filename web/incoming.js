@@ -2,15 +2,20 @@
  * What the server says, and what it changes. Pure: (state, event, now) → state.
  */
 
-import { LOBBY, PAGE_MAX, fold } from "./protocol.js";
+import { fold } from "./protocol.js";
 import * as outbox from "./outbox.js";
-import {
-  addGap, addMembers, addMessage, addNotice, addPresence, enter, hasMessage, newest, rename, seenUpTo,
-} from "./room.js";
-import { ask, byName, currentRoom, drop, listed, put, roomFor, show, target, tell } from "./model.js";
+import { addGap, seenUpTo } from "./room.js";
+import { addMessage, addNotice, deleteMessage, editMessage } from "./rows.js";
+import { addMembers, addPresence, rename } from "./roll.js";
+import { isWatched, oneLess, oneMore, readTo } from "./reading.js";
+import { byName, drop, put, roomFor, show, tell } from "./model.js";
+import { arrive, welcome } from "./arrival.js";
+import { pastArrived } from "./past.js";
+import { found } from "./search.js";
 import { refused } from "./refusal.js";
 
-/** @import { Ack, Entered, History, Joined, Members, Message, Rooms, ServerEvent, Welcome } from "./protocol.js" */
+/** @import { Ack, Deleted, Edited, History, Joined, Members, Message, Rooms, ServerEvent } from "./protocol.js" */
+/** @import { Room } from "./room.js" */
 /** @import { Request, State } from "./model.js" */
 
 /**
@@ -24,19 +29,23 @@ export function receive(before, event, now) {
   switch (event.type) {
     case "welcome": return welcome(state, event);
     case "message": return live(state, event);
+    case "edited": return changed(state, event, (room) => editMessage(room, event));
+    case "deleted": return changed(state, event, (room) => deleteMessage(room, event));
+    case "read": return inRoom(state, event.room, (room) => readTo({ ...room, readSent: Math.max(room.readSent, event.seq) }, event.seq));
     case "presence": return inRoom(state, event.room, (room) => addPresence(room, event, state.nick, now));
     case "renamed": return inRoom(state, event.room, (room) => rename(room, event.from, event.to, now));
-    case "gap": return inRoom(state, event.room, (room) => addGap(room, event, now));
+    case "gap": return passed(inRoom(state, event.room, (room) => addGap(room, event, now)), event.room, event.before - 1);
     case "ack": return ack(state, event);
     case "joined": return joined(state, event, request, now);
-    case "left": return left(state, event.room);
+    case "left": return left(state, event.room, request, now);
     case "rooms": return rooms(state, event, request, now);
     case "members": return members(state, event, request, now);
     case "nick": return named(state, event.nick, request);
     case "hidden": return hidden(state, event.hidden, now);
     case "history": return history(state, event, request);
+    case "found": return found(state, event, request);
     case "error": return refused(state, event, request, now);
-    case "disconnect": return event.code === "bye" ? { ...state, phase: "login" } : state;
+    case "disconnect": return event.code === "bye" ? { ...state, phase: "login" } : event.code === "replaced" ? { ...state, replaced: true } : state;
     default: return state;
   }
 }
@@ -54,42 +63,10 @@ function inRoom(state, name, change) {
   return room ? put(state, change(room)) : state;
 }
 
-/** @param {State} before @param {Welcome} event @returns {State} */
-function welcome(before, event) {
-  /** @type {State} */
-  let state = {
-    ...before, phase: "chat", nick: event.nick, limits: event.limits, welcomed: true, returning: true,
-    loginError: "", takenSince: null, helloAt: null,
-  };
-  const here = new Set();
-  for (const entered of event.rooms) {
-    state = arrive(state, entered);
-    here.add(byName(state, entered.room)?.key);
-  }
-  for (const room of state.rooms.values()) {
-    // A direct conversation ends with the connection: its log cannot tell any more.
-    if (!here.has(room.key) && room.with !== null) state = { ...state, outbox: outbox.unknown(state.outbox, room.key) };
-    // A room that the server has forgotten, by a restart for instance: whoever comes first makes it anew.
-    if (!here.has(room.key) && room.name !== null && room.with === null) {
-      state = ask(state, { type: "create", room: room.name }, { kind: "restore", room: room.name });
-    }
-  }
-  if (before.hidden) state = ask(state, { type: "hide" }, { kind: "hide" });
-  if (currentRoom(state)) return show(state, state.current);
-  const first = byName(state, LOBBY) ?? listed(state)[0];
-  return first ? show(state, first.key) : state;
-}
-
-/** @param {State} state @param {Entered} entered @param {boolean} [created] @returns {State} */
-function arrive(state, entered, created = false) {
-  const room = roomFor(state, entered.room, entered.with ?? null);
-  const next = enter(room, entered, created);
-  const afresh = next.life !== room.life;
-  const items = !afresh ? state.outbox.items : state.outbox.items
-    // The old log is gone: what it had acknowledged went with it, what was unsure is not in the new one.
-    .filter((item) => item.room !== room.key || item.seq === null);
-  const box = { ...state.outbox, items };
-  return put({ ...state, outbox: afresh ? outbox.lookedUp(box, room.key) : box }, { ...next, roll: "none" });
+/** The room has been read up to there. @param {State} state @param {string} name @param {number} seq @returns {State} */
+function passed(state, name, seq) {
+  const room = byName(state, name);
+  return room ? { ...state, outbox: outbox.passed(state.outbox, room.key, seq) } : state;
 }
 
 /** @param {State} state @param {Message} message @returns {State} */
@@ -99,15 +76,21 @@ function live(state, message) {
   const room = roomFor(state, message.room, other);
   const added = addMessage(room, message, mine);
   let next = seenUpTo(added.name === null ? { ...added, name: message.room } : added, message.seq);
-  const looking = state.attentive && state.current === room.key;
-  if (added !== room && !mine && !looking) {
-    next = {
-      ...next, unread: room.unread + 1, mentioned: room.mentioned || room.with !== null || mentions(message.text, state.nick),
-      readUpTo: room.unread === 0 ? newest(room) : room.readUpTo,
-    };
-  }
-  const settled = mine ? { ...state, outbox: outbox.settle(state.outbox, room.key, message) } : state;
-  return put(settled, next);
+  const news = added !== room && !mine && message.seq > room.read;
+  if (news && !isWatched(state, room.key)) next = oneMore(next, room.with !== null || mentions(message.text, state.nick));
+  const box = mine ? outbox.recognized(state.outbox, room.key, message) : state.outbox;
+  return put({ ...state, outbox: outbox.passed(box, room.key, message.seq) }, next);
+}
+
+/** A message has other words, or is gone: in the present, and in the past that may be looked at. @param {State} state @param {Edited | Deleted} event @param {(room: Room) => Room} change @returns {State} */
+function changed(state, event, change) {
+  const next = inRoom(state, event.room, (room) => {
+    let after = change(room);
+    if (event.type === "deleted") after = oneLess(room, after, event.target);
+    if (after.past) after = { ...after, past: change(after.past) };
+    return seenUpTo(after, event.seq);
+  });
+  return passed(next, event.room, event.seq);
 }
 
 /** @param {string} text @param {string} nick */
@@ -118,7 +101,7 @@ function mentions(text, nick) {
 /** @param {State} state @param {Ack} event @returns {State} */
 function ack(state, event) {
   const room = byName(state, event.room);
-  const shown = room !== null && hasMessage(room, event.seq);
+  const shown = room !== null && room.seq >= event.seq;
   return { ...state, outbox: outbox.acked(state.outbox, event.id, event.seq, shown) };
 }
 
@@ -135,12 +118,17 @@ function joined(before, event, request, now) {
   return show({ ...state, dialog: request.form ? "none" : state.dialog, formError: null }, room.key);
 }
 
-/** @param {State} state @param {string} name */
-function left(state, name) {
+/** @param {State} state @param {string} name @param {Request | undefined} request @param {number} now @returns {State} */
+function left(state, name, request, now) {
   const room = byName(state, name);
   if (!room) return state;
   // What was said to each other stays to be read.
-  return room.with === null ? drop(state, room.key) : put(state, { ...room, present: false });
+  if (room.with !== null) return put(state, { ...room, present: false });
+  const unsent = state.outbox.items.some((item) => item.room === room.key && item.seq === null);
+  if (request?.kind === "leave" || !unsent) return drop(state, room.key);
+  // Another of one's clients has left it, and here something was still to be said.
+  const box = outbox.roomLost(state.outbox, room.key, `You are no longer in ${name}.`);
+  return tell(put({ ...state, outbox: box }, { ...room, present: false }), `You have left ${name} with another device.`, now);
 }
 
 /** @param {State} state @param {Rooms} event @param {Request | undefined} request @param {number} now @returns {State} */
@@ -182,28 +170,14 @@ function hidden(state, isHidden, now) {
 
 /** @param {State} before @param {History} event @param {Request | undefined} request @returns {State} */
 function history(before, event, request) {
+  if (request?.kind === "past") return pastArrived(before, event, request);
   if (request?.kind !== "history") return before;
   const known = before.rooms.get(request.key);
   if (!known) return before;
   let room = known.name === null ? { ...known, name: event.room } : known;
-  if (room.epoch === 0) {
-    room = { ...room, epoch: event.epoch, seq: event.messages.at(-1)?.seq ?? 0 };
-  }
-  let box = before.outbox;
+  if (room.epoch === 0) room = { ...room, epoch: event.epoch, seq: event.messages.at(-1)?.seq ?? 0 };
   if (room.epoch === event.epoch) {
-    for (const message of event.messages) {
-      const mine = fold(message.from) === fold(before.nick);
-      room = addMessage(room, message, mine);
-      if (mine) box = outbox.settle(box, room.key, message);
-    }
+    for (const message of event.messages) room = addMessage(room, message, fold(message.from) === fold(before.nick));
   }
-  if (request.of !== "lookup") room = { ...room, history: event.more ? "more" : "all" };
-  const state = put({ ...before, outbox: box }, room);
-  if (request.of !== "lookup") return state;
-  const last = event.messages.at(-1);
-  if (event.more && last) {
-    return ask(state, { type: "history", ...target(room), after: last.seq, limit: PAGE_MAX }, request);
-  }
-  return { ...state, outbox: outbox.lookedUp(state.outbox, room.key) };
+  return put(before, { ...room, history: event.more ? "more" : "all" });
 }
-

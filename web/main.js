@@ -7,15 +7,21 @@
 
 import { Connection } from "./connection.js";
 import { Session } from "./session.js";
+import * as memory from "./memory.js";
+import { Store } from "./store.js";
+import { Tab } from "./tab.js";
 import { announcer } from "./components/announcer.js";
 import { composer } from "./components/composer.js";
+import { device } from "./components/device.js";
 import { dialogs, you } from "./components/dialogs.js";
 import { directory } from "./components/directory.js";
 import { head } from "./components/head.js";
 import { keys } from "./components/keys.js";
 import { login } from "./components/login.js";
 import { members } from "./components/members.js";
+import { question } from "./components/question.js";
 import { rooms } from "./components/rooms.js";
+import { search } from "./components/search.js";
 import { timeline } from "./components/timeline.js";
 
 /** @import { View } from "./components/view.js" */
@@ -34,7 +40,7 @@ const connection = new Connection(url.href, {
   onEvent: (event) => session.dispatch({ type: "received", event }),
   onStatus: (status) => session.dispatch({ type: "status", status }),
 });
-const session = new Session(connection, paintSoon);
+const session = new Session(connection, new Store(), new Tab(), paintSoon);
 /** @param {Event} event */
 const dispatch = (event) => session.dispatch(event);
 
@@ -62,12 +68,15 @@ function paint() {
   if (phase === "chat" && (before !== "chat" || moved) && matchMedia("(pointer: fine)").matches) field.focus();
 }
 
-const nick = session.restore();
+/** A link that makes this browser somebody's; it does not stay where others could see it. */
+const link = memory.parseLink(location.hash);
+if (link) history.replaceState(null, "", location.pathname + location.search);
+const nick = await session.restore(link);
 const messages = timeline(dispatch);
 const field = composer(dispatch);
 views = [
-  head(dispatch, () => session.reconnect()), dialogs(dispatch), login(dispatch, nick), rooms(dispatch), members(dispatch),
-  messages, field, directory(dispatch), you(dispatch), announcer(),
+  head(dispatch, () => void session.reconnect()), dialogs(dispatch), login(dispatch, nick), rooms(dispatch), members(dispatch),
+  messages, field, directory(dispatch), search(dispatch), question(dispatch), you(dispatch), device(), announcer(),
 ];
 keys(dispatch, () => session.state, messages, field);
 paint();
@@ -77,13 +86,19 @@ setInterval(() => {
   if (session.state.status.kind === "waiting") paintSoon();
 }, 1000);
 
+addEventListener("storage", (event) => memory.isToken(event) && session.tokenChanged());
+// Such a link in the address bar of an open page loads nothing by itself.
+addEventListener("hashchange", () => memory.parseLink(location.hash) && location.reload());
 const wake = () => connection.wake();
 addEventListener("online", wake);
 addEventListener("offline", wake);
 addEventListener("pageshow", (event) => event.persisted && wake());
 const attend = () => dispatch({ type: "attention", here: document.visibilityState === "visible" && document.hasFocus() });
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible") wake();
+  if (document.visibilityState === "visible") {
+    wake();
+    void session.adopt();
+  }
   attend();
 });
 addEventListener("focus", attend);

@@ -6,16 +6,19 @@
  */
 
 import { DEFAULT_LIMITS, LOBBY, fold } from "./protocol.js";
-import { addNotice, emptyRoom } from "./room.js";
+import { emptyRoom } from "./room.js";
+import { addNotice } from "./rows.js";
+import { drawLine } from "./reading.js";
 import { EMPTY, add } from "./outbox.js";
 
-/** @import { Command, Limits, RoomSummary } from "./protocol.js" */
+/** @import { Answered, Command, Limits, Message, RoomSummary } from "./protocol.js" */
 /** @import { Status } from "./connection.js" */
-/** @import { Outbox } from "./outbox.js" */
+/** @import { Outbox, Outgoing } from "./outbox.js" */
+/** @import { Event } from "./state.js" */
 /** @import { Room } from "./room.js" */
 
 /**
- * @typedef {"none" | "rooms" | "members" | "directory" | "help" | "you"} Dialog
+ * @typedef {"none" | "rooms" | "members" | "directory" | "help" | "you" | "search" | "device" | "question"} Dialog
  *
  * @typedef {{ kind: "hello" }
  *   | { kind: "enter", room: string, form: boolean }
@@ -25,12 +28,27 @@ import { EMPTY, add } from "./outbox.js";
  *   | { kind: "members", key: string | null, further: boolean, show: boolean }
  *   | { kind: "nick", form: boolean }
  *   | { kind: "hide" }
- *   | { kind: "history", key: string, of: "newest" | "older" | "lookup" }
+ *   | { kind: "history", key: string, of: "newest" | "older" }
+ *   | { kind: "past", key: string, part: number, of: "before" | "after" }
+ *   | { kind: "search", key: string, words: string, further: boolean }
+ *   | { kind: "read" }
  * } Request
+ *
+ * @typedef {object} Search
+ * @property {string | null} key the room that is searched
+ * @property {string} words
+ * @property {readonly Message[]} rows newest first
+ * @property {boolean} more
+ * @property {"idle" | "loading" | "done"} phase
+ *
+ * @typedef {{ words: string, detail: string, yes: string, event: Event }} Question what is asked before something is done for good
  *
  * @typedef {object} State
  * @property {"login" | "entering" | "chat"} phase
  * @property {string} nick
+ * @property {string | null} token by which the server knows who we are
+ * @property {string} client this tab's name among one's clients
+ * @property {string} prefix what the ids of this start of the page begin with
  * @property {string} loginError
  * @property {boolean} automatic whether the page logs in by itself, after a reload
  * @property {number | null} takenSince since when the nickname is found taken, by our own old connection perhaps
@@ -38,26 +56,35 @@ import { EMPTY, add } from "./outbox.js";
  * @property {Status} status
  * @property {boolean} welcomed whether this connection has been let in
  * @property {boolean} returning whether there was an earlier connection
+ * @property {boolean} replaced whether another page has taken this one's place
  * @property {boolean} hidden
  * @property {Limits} limits
  * @property {ReadonlyMap<string, Room>} rooms
  * @property {string | null} current
  * @property {boolean} attentive whether somebody looks at the page
+ * @property {string | null} endOf the room whose end is in view
+ * @property {number} reportedAt when the server was last told what has been read
  * @property {Outbox} outbox
  * @property {ReadonlyMap<string, Request>} requests
  * @property {number} nextId
  * @property {{ rows: readonly RoomSummary[], more: boolean, loading: boolean }} directory
+ * @property {Search} search
+ * @property {{ key: string, life: number, seq: number, n: number } | null} jump the message that was last gone to
+ * @property {Question | null} question
  * @property {Dialog} dialog
  * @property {{ dialog: Dialog, message: string } | null} formError
  * @property {readonly Command[]} send
  */
 
+/** @type {Search} */
+export const NO_SEARCH = { key: null, words: "", rows: [], more: false, phase: "idle" };
+
 /** @type {State} */
 export const INITIAL = {
-  phase: "login", nick: "", loginError: "", automatic: false, takenSince: null, helloAt: null,
-  status: { kind: "closed", reason: "" }, welcomed: false, returning: false, hidden: false, limits: DEFAULT_LIMITS,
-  rooms: new Map(), current: null, attentive: true, outbox: EMPTY, requests: new Map(), nextId: 1,
-  directory: { rows: [], more: false, loading: false }, dialog: "none", formError: null, send: [],
+  phase: "login", nick: "", token: null, client: "", prefix: "", loginError: "", automatic: false, takenSince: null, helloAt: null,
+  status: { kind: "closed", reason: "" }, welcomed: false, returning: false, replaced: false, hidden: false, limits: DEFAULT_LIMITS,
+  rooms: new Map(), current: null, attentive: true, endOf: null, reportedAt: 0, outbox: EMPTY, requests: new Map(), nextId: 1,
+  directory: { rows: [], more: false, loading: false }, search: NO_SEARCH, jump: null, question: null, dialog: "none", formError: null, send: [],
 };
 
 /** Asks the server for something and remembers what. @param {State} state @param {Command} command @param {Request} request @returns {State} */
@@ -116,17 +143,18 @@ export function roomFor(state, name, other) {
 
 /** Goes to a room. @param {State} state @param {string | null} key @returns {State} */
 export function show(state, key) {
-  let next = state;
+  if (state.current === key) return state;
   const before = currentRoom(state);
-  if (before && before.key !== key) next = put(next, { ...before, readUpTo: null });
-  return look({ ...next, current: key });
+  const next = before ? put(state, { ...before, readUpTo: null, news: 0, past: null }) : state;
+  const room = key === null ? undefined : next.rooms.get(key);
+  return { ...(room ? put(next, drawLine(room)) : next), current: key, endOf: null };
 }
 
-/** Somebody looks at the current room. @param {State} state @returns {State} */
-export function look(state) {
+/** Somebody comes to look at the page, or leaves it. @param {State} state @param {boolean} here @returns {State} */
+export function attend(state, here) {
   const room = currentRoom(state);
-  if (!room || !state.attentive || (room.unread === 0 && !room.mentioned)) return state;
-  return put(state, { ...room, unread: 0, mentioned: false });
+  const back = here && !state.attentive && room !== null && room.unread > 0;
+  return { ...(back ? put(state, drawLine(room)) : state), attentive: here };
 }
 
 /** Rooms as they are shown: the lobby, the others by name, then people. @param {State} state @returns {Room[]} */
@@ -142,11 +170,27 @@ export function tell(state, text, now, tone = "info") {
   return room ? put(state, addNotice(room, text, now, tone)) : { ...state, formError: { dialog: state.dialog, message: text } };
 }
 
-/** Puts a message into the outbox. @param {State} state @param {Room} room @param {string} text @param {boolean} action @param {number} now @returns {State} */
-export function write(state, room, text, action, now) {
-  const next = put(state, { ...room, readUpTo: null });
-  const item = { id: `m${state.nextId}`, room: room.key, text, action, at: now, from: state.nick };
-  return { ...next, nextId: state.nextId + 1, outbox: add(state.outbox, item) };
+/**
+ * Puts something into the outbox.
+ * @param {State} state @param {Room} room @param {Pick<Outgoing, "kind" | "text"> & Partial<Outgoing>} what @param {number} now
+ * @returns {State}
+ */
+export function post(state, room, what, now) {
+  const item = {
+    action: false, target: null, reply: null, ...what, id: freshId(state), room: room.key, name: room.name, with: room.with,
+    epoch: room.epoch, at: now, from: state.nick,
+  };
+  return { ...put(state, room), nextId: state.nextId + 1, outbox: add(state.outbox, item) };
+}
+
+/** Writes a message, at the end of the room. @param {State} state @param {Room} room @param {string} text @param {boolean} action @param {number} now @param {Answered | null} [reply] @returns {State} */
+export function write(state, room, text, action, now, reply = null) {
+  return post(state, { ...room, readUpTo: null, news: 0, past: null }, { kind: "send", text, action, reply }, now);
+}
+
+/** The prefix is another one with each start of the page, so that no id is ever used twice. @param {State} state */
+export function freshId(state) {
+  return `${state.prefix}-${state.nextId}`;
 }
 
 /** How the server is told which room is meant. @param {Room} room @returns {{ to: string } | { room: string }} */

@@ -1,26 +1,33 @@
 /**
- * What one has written and the log does not have yet.
+ * What one has written and the log does not have yet: messages, changes and withdrawals.
  *
- * A message waits (`queued`), is on its way (`sent`), is on its way when the connection breaks
- * (`unsure`), or was refused (`failed`). It leaves the outbox once it is seen in the timeline.
- * One whose fate is unsure is looked up in the room's log before it is sent again, so it does not
- * appear twice. All functions are pure.
+ * An item waits (`queued`), is on its way (`sent`), was on its way when the connection broke
+ * (`unsure`), or was refused (`failed`). Its id protects it: whoever comes back as the same person
+ * sends it again under the same id, and the log has it once. It leaves the outbox when its ack
+ * says so, and the view once the room has been read that far. All functions are pure.
  */
 
-/** @import { Limits } from "./protocol.js" */
+/** @import { Answered, Limits } from "./protocol.js" */
 
 /**
  * @typedef {object} Outgoing
  * @property {string} id
+ * @property {"send" | "edit" | "delete"} kind
  * @property {string} room the key of the room
+ * @property {string | null} name what the server calls the room
+ * @property {string | null} with in a direct conversation, the other person
+ * @property {number} epoch the log that `target` and `reply` are numbers of
+ * @property {number | null} target the message that is changed or withdrawn
+ * @property {Answered | null} reply the message that is answered
  * @property {string} text
  * @property {boolean} action
  * @property {number} at when it was written
+ * @property {number} placed its place among the others; grows
  * @property {string} from by which nickname
  * @property {"queued" | "sent" | "unsure" | "failed"} state
  * @property {string} reason why it failed
  * @property {number | null} seq its number in the log, once acknowledged
- * @property {number} after the room's position when it was handed over: it can only be behind this
+ * @property {number | null} seen a message in the timeline that looks like it, while its ack is still to come
  *
  * @typedef {object} Outbox
  * @property {readonly Outgoing[]} items in the order in which they were written
@@ -34,18 +41,35 @@
 const PACE = 0.9;
 const BURST = 0.8;
 
+/** Why something is not sent again by itself. */
+export const PERHAPS = "The connection broke while this was on its way; it may have arrived.";
+export const NOT_YOURS = "This was written before you came in as somebody else.";
+const OTHER_LOG = "The message that this is about is gone with the server’s old record.";
+
 /** @type {Outbox} */
 export const EMPTY = { items: [], notBefore: 0, oneByOne: false, tokens: Infinity, filledAt: 0 };
 
-/** @param {Outbox} outbox @param {Omit<Outgoing, "state" | "reason" | "seq" | "after">} item @returns {Outbox} */
+/** @param {Outbox} outbox @param {Omit<Outgoing, "state" | "reason" | "seq" | "seen" | "placed">} item @returns {Outbox} */
 export function add(outbox, item) {
-  return { ...outbox, items: [...outbox.items, { ...item, state: "queued", reason: "", seq: null, after: 0 }] };
+  return { ...outbox, items: [...outbox.items, { ...item, placed: nextPlace(outbox, item.at), state: "queued", reason: "", seq: null, seen: null }] };
+}
+
+/** A clock that is set back changes no order. @param {Outbox} outbox @param {number} now */
+function nextPlace(outbox, now) {
+  return Math.max(now, (outbox.items.at(-1)?.placed ?? 0) + 1);
+}
+
+/** Items from an earlier page, or of a tab that is gone, find their places. @param {Outbox} outbox @param {readonly Outgoing[]} items @returns {Outbox} */
+export function loaded(outbox, items) {
+  const known = new Set(outbox.items.map((item) => item.id));
+  const fresh = items.filter((item) => !known.has(item.id));
+  return fresh.length === 0 ? outbox : { ...outbox, items: [...outbox.items, ...fresh].sort((a, b) => a.placed - b.placed) };
 }
 
 /**
  * Takes what may be sent now.
  * @param {Outbox} outbox @param {number} now @param {Limits} limits
- * @param {(room: string) => number | null} ready the position of a room that takes messages, else `null`
+ * @param {(item: Outgoing) => boolean} ready whether its room takes it
  * @returns {{ outbox: Outbox, go: Outgoing[] }}
  */
 export function take(outbox, now, limits, ready) {
@@ -57,19 +81,16 @@ export function take(outbox, now, limits, ready) {
   let inFlight = outbox.items.some((item) => item.state === "sent" && item.seq === null);
   const silent = now < outbox.notBefore;
   const items = outbox.items.map((item) => {
-    // Behind one whose fate is unsure the order would be lost.
-    if (item.state === "unsure") held.add(item.room);
-    const after = ready(item.room);
-    const waits = silent || tokens < 0.999 || (outbox.oneByOne && inFlight) || held.has(item.room) || after === null;
     if (item.state !== "queued") return item;
-    if (waits) {
+    if (silent || tokens < 0.999 || (outbox.oneByOne && inFlight) || held.has(item.room) || !ready(item)) {
+      // What stands behind it in the same room waits, too: the order is kept.
       held.add(item.room);
       return item;
     }
     tokens -= 1;
     inFlight = true;
     /** @type {Outgoing} */
-    const sent = { ...item, state: "sent", after };
+    const sent = { ...item, state: "sent" };
     go.push(sent);
     return sent;
   });
@@ -96,27 +117,27 @@ function filled(outbox, now, limits) {
   return { tokens: Math.min(most, outbox.tokens + since * limits.rate * PACE) };
 }
 
-/** The log has it. @param {Outbox} outbox @param {string} id @param {number} seq @param {boolean} shown whether the message is in the timeline */
+/** The log has it. It stays in view until the room has been read that far. @param {Outbox} outbox @param {string} id @param {number} seq @param {boolean} shown whether that is so already */
 export function acked(outbox, id, seq, shown) {
   if (shown) return without(outbox, id);
-  return change(outbox, id, (item) => ({ ...item, state: "sent", seq }));
+  return change(outbox, id, (item) => ({ ...item, state: "sent", seq, seen: item.seen === seq ? seq : null }));
+}
+
+/** The room has been read up to `seq`: what has an earlier number is in view as what it is. @param {Outbox} outbox @param {string} room @param {number} seq @returns {Outbox} */
+export function passed(outbox, room, seq) {
+  return keep(outbox, (item) => item.room !== room || item.seq === null || item.seq > seq);
 }
 
 /**
- * A message of one's own came: the item that it is, if any, is settled.
+ * A message of one's own came before its ack: the item that it seems to be is not shown beside it.
+ * Only the ack can say that it is, since another of one's clients can have sent the same words.
  * @param {Outbox} outbox @param {string} room @param {{ seq: number, text: string, action: boolean, from: string }} message
  * @returns {Outbox}
  */
-export function settle(outbox, room, message) {
-  const candidates = outbox.items.filter((item) => item.room === room && (item.state === "sent" || item.state === "unsure"));
-  const item = candidates.find((one) => one.seq === message.seq)
-    ?? candidates.find((one) => one.seq === null && message.seq > one.after && isSame(one, message));
-  return item ? without(outbox, item.id) : outbox;
-}
-
-/** @param {Outgoing} item @param {{ text: string, action: boolean, from: string }} message */
-function isSame(item, message) {
-  return item.action === message.action && item.from === message.from && visible(item.text) === visible(message.text);
+export function recognized(outbox, room, message) {
+  const item = outbox.items.find((one) => one.room === room && one.kind === "send" && one.state === "sent" && one.seq === null
+    && one.seen === null && one.action === message.action && one.from === message.from && visible(one.text) === visible(message.text));
+  return item ? change(outbox, item.id, (one) => ({ ...one, seen: message.seq })) : outbox;
 }
 
 /** What the server's cleaning of a text leaves alone. @param {string} text */
@@ -132,28 +153,42 @@ export function refused(outbox, id, notBefore) {
 
 /** @param {Outbox} outbox @param {string} id @param {string} reason */
 export function failed(outbox, id, reason) {
-  return change(outbox, id, (item) => ({ ...item, state: "failed", reason }));
+  return change(outbox, id, (item) => ({ ...item, state: "failed", reason, seen: null }));
 }
 
-/** The connection broke: nobody knows what became of what was on its way. @param {Outbox} outbox @returns {Outbox} */
+/** Something else has its id: it goes again under another. @param {Outbox} outbox @param {string} id @param {string} fresh */
+export function renamed(outbox, id, fresh) {
+  return change(outbox, id, (item) => ({ ...item, id: fresh, state: "queued", seen: null }));
+}
+
+/** The connection broke: nobody here knows what became of what was on its way. @param {Outbox} outbox @returns {Outbox} */
 export function broken(outbox) {
-  const items = outbox.items.map((item) => (item.state === "sent" && item.seq === null ? { ...item, state: /** @type {const} */ ("unsure") } : item));
-  return { ...outbox, items, notBefore: 0, oneByOne: false };
+  return { ...map(outbox, (item) => (item.state === "sent" && item.seq === null ? { ...item, state: "unsure" } : item)), notBefore: 0, oneByOne: false };
 }
 
-/** The log was read up to its end: what is still unsure in this room is not in it. @param {Outbox} outbox @param {string} room @returns {Outbox} */
-export function lookedUp(outbox, room) {
-  const items = outbox.items.map((item) =>
-    item.room === room && item.state === "unsure" ? { ...item, state: /** @type {const} */ ("queued") } : item);
-  return { ...outbox, items };
+/** The server knows who we are, and so our ids: all of it goes again. @param {Outbox} outbox @returns {Outbox} */
+export function resumed(outbox) {
+  return map(outbox, (item) => (item.state === "unsure" ? { ...item, state: "queued" } : item));
 }
 
-/** There is no log any more to look into; whoever wrote it decides. @param {Outbox} outbox @param {string} room @returns {Outbox} */
-export function unknown(outbox, room) {
-  const reason = "The connection broke while this was on its way; it may have arrived.";
-  const items = outbox.items.map((item) =>
-    item.room === room && item.state === "unsure" ? { ...item, state: /** @type {const} */ ("failed"), reason } : item);
-  return { ...outbox, items };
+/** To the server we are somebody new, so ids protect nothing: whoever wrote it decides. @param {Outbox} outbox @returns {Outbox} */
+export function orphaned(outbox) {
+  return map(outbox, (item) => (item.state === "unsure" ? { ...item, state: "failed", reason: PERHAPS, seen: null } : item));
+}
+
+/** The room's log is a new one: its numbers mean nothing in it. @param {Outbox} outbox @param {string} room @param {number} epoch @returns {Outbox} */
+export function otherLog(outbox, room, epoch) {
+  const left = keep(outbox, (item) => item.room !== room || item.seq === null || item.epoch === epoch || item.epoch === 0);
+  return map(left, (item) => {
+    if (item.room !== room || item.epoch === epoch || item.epoch === 0) return item;
+    if (item.kind !== "send") return { ...item, state: "failed", reason: OTHER_LOG };
+    return item.reply ? { ...item, reply: null } : item;
+  });
+}
+
+/** What cannot be sent to a room any more. @param {Outbox} outbox @param {string} room @param {string} reason @returns {Outbox} */
+export function roomLost(outbox, room, reason) {
+  return map(outbox, (item) => (item.room === room && item.seq === null && item.state !== "failed" ? { ...item, state: "failed", reason } : item));
 }
 
 /** @param {Outbox} outbox @param {string} id @param {number} now @returns {Outbox} */
@@ -161,15 +196,27 @@ export function again(outbox, id, now) {
   const item = outbox.items.find((one) => one.id === id);
   if (item?.state !== "failed") return outbox;
   const items = outbox.items.filter((one) => one.id !== id);
-  return { ...outbox, items: [...items, { ...item, state: "queued", reason: "", at: now }] };
+  return { ...outbox, items: [...items, { ...item, state: "queued", reason: "", at: now, placed: nextPlace(outbox, now) }] };
 }
 
 /** @param {Outbox} outbox @param {string} id @returns {Outbox} */
 export function without(outbox, id) {
-  return { ...outbox, items: outbox.items.filter((item) => item.id !== id) };
+  return keep(outbox, (item) => item.id !== id);
 }
 
 /** @param {Outbox} outbox @param {string} id @param {(item: Outgoing) => Outgoing} to @returns {Outbox} */
 function change(outbox, id, to) {
-  return { ...outbox, items: outbox.items.map((item) => (item.id === id ? to(item) : item)) };
+  return map(outbox, (item) => (item.id === id ? to(item) : item));
+}
+
+/** @param {Outbox} outbox @param {(item: Outgoing) => Outgoing} to @returns {Outbox} */
+function map(outbox, to) {
+  const items = outbox.items.map(to);
+  return items.every((item, i) => item === outbox.items[i]) ? outbox : { ...outbox, items };
+}
+
+/** @param {Outbox} outbox @param {(item: Outgoing) => boolean} condition @returns {Outbox} */
+function keep(outbox, condition) {
+  const items = outbox.items.filter(condition);
+  return items.length === outbox.items.length ? outbox : { ...outbox, items };
 }

@@ -9,6 +9,12 @@
 export const NICK_MAX_CHARS = 32;
 export const ROOM_MAX_CHARS = 48;
 
+/** Bytes of what is looked for, at most. */
+export const WORDS_MAX = 512;
+
+/** How long a message can be changed or withdrawn, in milliseconds. */
+export const CHANGEABLE_MS = 60 * 60_000;
+
 /** Rows of a list in one answer, at most. */
 export const PAGE_MAX = 200;
 
@@ -21,12 +27,16 @@ export const DEFAULT_LIMITS = { text: 4096, frame: 32768, rate: 10, burst: 50, r
 /**
  * @typedef {{ text: number, frame: number, rate: number | null, burst: number | null, rooms: number }} Limits
  * @typedef {{ epoch: number, seq: number }} Position
- * @typedef {{ room: string, epoch: number, seq: number, count: number, with?: string }} Entered
- * @typedef {{ room: string, seq: number, at: number, from: string, to?: string, text: string, action: boolean }} Message
+ * @typedef {{ room: string, epoch: number, seq: number, count: number, with?: string, read?: number, unread: number }} Entered
+ * @typedef {{ seq: number, from: string }} Answered
+ * @typedef {{ room: string, seq: number, at: number, from: string, to?: string, text: string, action: boolean, reply?: Answered, edited: boolean }} Message
  * @typedef {{ room: string, count: number, member: boolean }} RoomSummary
  *
- * @typedef {{ type: "welcome", id?: string, nick: string, server: string, rooms: Entered[], limits: Limits }} Welcome
+ * @typedef {{ type: "welcome", id?: string, nick: string, token?: string, resumed: boolean, hidden: boolean, server: string, rooms: Entered[], limits: Limits }} Welcome
  * @typedef {{ type: "message" } & Message} MessageEvent
+ * @typedef {{ type: "edited", room: string, seq: number, at: number, from: string, target: number, text: string }} Edited
+ * @typedef {{ type: "deleted", room: string, seq: number, at: number, from: string, target: number }} Deleted
+ * @typedef {{ type: "read", id?: string, room: string, seq: number }} Read
  * @typedef {{ type: "presence", room: string, joined: string[], joined_count: number, left: string[], left_count: number, count: number }} Presence
  * @typedef {{ type: "renamed", room: string, from: string, to: string }} Renamed
  * @typedef {{ type: "gap", room: string, epoch: number, after: number, before: number }} Gap
@@ -38,11 +48,12 @@ export const DEFAULT_LIMITS = { text: 4096, frame: 32768, rate: 10, burst: 50, r
  * @typedef {{ type: "nick", id?: string, nick: string }} NickEvent
  * @typedef {{ type: "hidden", id?: string, hidden: boolean }} Hidden
  * @typedef {{ type: "history", id?: string, room: string, epoch: number, messages: Message[], more: boolean }} History
+ * @typedef {{ type: "found", id?: string, room: string, epoch: number, messages: Message[], more: boolean }} Found
  * @typedef {{ type: "pong", id?: string }} Pong
  * @typedef {{ type: "error", id?: string, code: string, message: string, retry_after_ms?: number }} ErrorEvent
  * @typedef {{ type: "disconnect", code: string, message: string, reconnect: boolean, retry_after_ms?: number }} Disconnect
- * @typedef {Welcome | MessageEvent | Presence | Renamed | Gap | Ack | Joined | Left | Rooms | Members
- *   | NickEvent | Hidden | History | Pong | ErrorEvent | Disconnect} ServerEvent
+ * @typedef {Welcome | MessageEvent | Edited | Deleted | Read | Presence | Renamed | Gap | Ack | Joined | Left | Rooms
+ *   | Members | NickEvent | Hidden | History | Found | Pong | ErrorEvent | Disconnect} ServerEvent
  *
  * @typedef {{ type: string, id?: string, [field: string]: unknown }} Command
  * @typedef {{ [field: string]: unknown }} Frame
@@ -67,10 +78,14 @@ export function decode(data) {
 /** @type {Record<string, (frame: Frame) => ServerEvent>} */
 const READERS = {
   welcome: (frame) => ({
-    type: "welcome", ...label(frame), nick: string(frame, "nick"), server: string(frame, "server"),
+    type: "welcome", ...label(frame), nick: string(frame, "nick"), ...optional(frame, "token"),
+    resumed: frame.resumed === true, hidden: frame.hidden === true, server: string(frame, "server"),
     rooms: list(frame, "rooms", entered), limits: limits(frame.limits),
   }),
   message: (frame) => ({ type: "message", ...message(frame) }),
+  edited: (frame) => ({ type: "edited", ...change(frame), text: string(frame, "text") }),
+  deleted: (frame) => ({ type: "deleted", ...change(frame) }),
+  read: (frame) => ({ type: "read", ...label(frame), room: string(frame, "room"), seq: whole(frame, "seq") }),
   presence: (frame) => ({
     type: "presence", room: string(frame, "room"), joined: strings(frame, "joined"),
     joined_count: whole(frame, "joined_count"), left: strings(frame, "left"),
@@ -98,10 +113,8 @@ const READERS = {
   }),
   nick: (frame) => ({ type: "nick", ...label(frame), nick: string(frame, "nick") }),
   hidden: (frame) => ({ type: "hidden", ...label(frame), hidden: frame.hidden === true }),
-  history: (frame) => ({
-    type: "history", ...label(frame), room: string(frame, "room"), epoch: whole(frame, "epoch"),
-    messages: list(frame, "messages", message), more: frame.more === true,
-  }),
+  history: (frame) => ({ type: "history", ...page(frame) }),
+  found: (frame) => ({ type: "found", ...page(frame) }),
   pong: (frame) => ({ type: "pong", ...label(frame) }),
   error: (frame) => ({
     type: "error", ...label(frame), code: string(frame, "code"), message: string(frame, "message"), ...retry(frame),
@@ -116,7 +129,24 @@ const READERS = {
 function entered(frame) {
   return {
     room: string(frame, "room"), epoch: whole(frame, "epoch"), seq: whole(frame, "seq"),
-    count: whole(frame, "count"), ...optional(frame, "with"),
+    count: whole(frame, "count"), ...optional(frame, "with"), unread: frame.unread === undefined ? 0 : whole(frame, "unread"),
+    ...(frame.read === undefined || frame.read === null ? {} : { read: whole(frame, "read") }),
+  };
+}
+
+/** A part of a log. @param {Frame} frame */
+function page(frame) {
+  return {
+    ...label(frame), room: string(frame, "room"), epoch: whole(frame, "epoch"),
+    messages: list(frame, "messages", message), more: frame.more === true,
+  };
+}
+
+/** An entry that changes another one. @param {Frame} frame */
+function change(frame) {
+  return {
+    room: string(frame, "room"), seq: whole(frame, "seq"), at: whole(frame, "at"), from: string(frame, "from"),
+    target: whole(frame, "target"),
   };
 }
 
@@ -124,8 +154,14 @@ function entered(frame) {
 function message(frame) {
   return {
     room: string(frame, "room"), seq: whole(frame, "seq"), at: whole(frame, "at"), from: string(frame, "from"),
-    ...optional(frame, "to"), text: string(frame, "text"), action: frame.action === true,
+    ...optional(frame, "to"), text: string(frame, "text"), action: frame.action === true, edited: frame.edited === true,
+    ...(frame.reply === undefined || frame.reply === null ? {} : { reply: answered(object(frame.reply)) }),
   };
+}
+
+/** @param {Frame} frame */
+function answered(frame) {
+  return { seq: whole(frame, "seq"), from: string(frame, "from") };
 }
 
 /** @param {unknown} value @returns {Limits} */

@@ -3,7 +3,9 @@
  */
 
 import * as outbox from "./outbox.js";
-import { ask, byName, drop, put, show, tell } from "./model.js";
+import { pastRefused } from "./past.js";
+import { searchRefused } from "./search.js";
+import { ask, byName, drop, freshId, put, show, tell } from "./model.js";
 
 /** @import { ErrorEvent } from "./protocol.js" */
 /** @import { Dialog, Request, State } from "./model.js" */
@@ -35,9 +37,12 @@ export function refused(state, error, request, now) {
     case "history": {
       const room = state.rooms.get(request.key);
       if (!room) return state;
-      if (request.of === "lookup") return { ...state, outbox: outbox.lookedUp(state.outbox, room.key) };
       return put(state, { ...room, history: request.of === "older" ? "more" : "all" });
     }
+    case "past": return tell(pastRefused(state, request), error.message, now, "error");
+    case "search": return searchRefused(state, error.message, request);
+    // It is told again with the next message that is read.
+    case "read": return state;
     default: return tell(state, error.message, now, "error");
   }
 }
@@ -46,11 +51,29 @@ export function refused(state, error, request, now) {
 function unasked(state, error, now) {
   const { id } = error;
   // The one request of which parts are answered without its label is hello: a room in it is gone.
-  if (id === undefined) return error.code === "no-such-room" ? state : tell(state, error.message, now, "error");
-  if (!state.outbox.items.some((one) => one.id === id)) return state;
-  const later = error.code === "rate-limited" || error.code === "busy";
-  if (!later) return { ...state, outbox: outbox.failed(state.outbox, id, error.message) };
-  return { ...state, outbox: outbox.refused(state.outbox, id, now + (error.retry_after_ms ?? PAUSE)) };
+  if (id === undefined) return error.code === "no-such-room" ? makeAnew(state) : tell(state, error.message, now, "error");
+  const item = state.outbox.items.find((one) => one.id === id);
+  if (!item) return state;
+  switch (error.code) {
+    case "rate-limited":
+    case "busy": return { ...state, outbox: outbox.refused(state.outbox, id, now + (error.retry_after_ms ?? PAUSE)) };
+    case "id-reused": return { ...state, nextId: state.nextId + 1, outbox: outbox.renamed(state.outbox, id, freshId(state)) };
+    case "no-such-message":
+      // What is gone need not be withdrawn.
+      if (item.kind === "delete") return { ...state, outbox: outbox.without(state.outbox, id) };
+  }
+  return { ...state, outbox: outbox.failed(state.outbox, id, error.message) };
+}
+
+/** The rooms that hello named and that the server does not have: whoever comes first makes them anew. @param {State} state @returns {State} */
+function makeAnew(state) {
+  const asked = new Set([...state.requests.values()].map((request) => (request.kind === "restore" ? request.room : null)));
+  let next = state;
+  for (const { name, with: other, present, epoch } of state.rooms.values()) {
+    if (name === null || other !== null || present || epoch === 0 || asked.has(name)) continue;
+    next = ask(next, { type: "create", room: name }, { kind: "restore", room: name });
+  }
+  return next;
 }
 
 /** @param {State} state @param {ErrorEvent} error @param {number} now @returns {State} */
@@ -59,6 +82,10 @@ function helloRefused(state, error, now) {
   const patience = state.returning ? PATIENCE_AFTER_LOSS : state.automatic ? PATIENCE_AFTER_RELOAD : 0;
   if (error.code === "nick-taken" && now - since < patience) {
     return { ...state, takenSince: since, helloAt: now + HELLO_AGAIN_AFTER };
+  }
+  if (state.token !== null && error.code === "bad-request") {
+    // What was kept is no token; without it one can at least come in.
+    return { ...state, token: null, helloAt: now };
   }
   const rooms = error.code === "bad-room" ? new Map() : state.rooms;
   return { ...state, rooms, phase: "login", loginError: error.message, takenSince: null, helloAt: null };
@@ -76,6 +103,7 @@ function restoreRefused(state, error, request, now) {
   if (error.code === "room-exists") return ask(state, { type: "join", room: request.room }, request);
   const room = byName(state, request.room);
   if (error.code === "already-a-member" || !room) return state;
+  if (state.outbox.items.some((item) => item.room === room.key)) return { ...state, outbox: outbox.roomLost(state.outbox, room.key, error.message) };
   return tell(drop(state, room.key), `${request.room} is not there any more: ${error.message}`, now, "error");
 }
 

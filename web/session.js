@@ -1,31 +1,46 @@
 /**
  * Ties the state to the connection and to the browser's memory. It has no document in it.
  *
- * The nickname is remembered for good; the rooms one is in only for the tab, so that a reload
- * comes back to where it was while a new tab asks who is there.
+ * The nickname and the token are remembered by the browser, so that every tab is another device
+ * of the same person; the rooms one is in only by the tab. What is written is on the disk before
+ * it is handed to the socket.
  */
 
 import { INITIAL } from "./model.js";
 import { nextTick, update } from "./state.js";
+import { NOT_YOURS, PERHAPS } from "./outbox.js";
+import * as memory from "./memory.js";
+import { randomName } from "./tab.js";
 
 /** @import { Connection } from "./connection.js" */
+/** @import { Command } from "./protocol.js" */
 /** @import { Event } from "./state.js" */
 /** @import { State } from "./model.js" */
+/** @import { Kept, Store } from "./store.js" */
+/** @import { Outgoing } from "./outbox.js" */
+/** @import { Tab } from "./tab.js" */
 
-const NICK_KEY = "crosstalk.nick";
-const SESSION_KEY = "crosstalk.session";
+/** Of a token, this much marks whose an item is. */
+const MARK = 8;
 
 export class Session {
   /** @type {State} */ state = INITIAL;
   /** @type {unknown} */ #timer = null;
   #saved = "";
+  /** @type {string | null} */ #token = null;
+  /** Commands that wait for the disk, and the connection that they are for. @type {Promise<void> | null} */ #line = null;
+  #connections = 0;
+  /** @type {readonly Outgoing[]} */ #kept = [];
+  #owner = "";
 
   /**
-   * @param {Connection} connection
+   * @param {Connection} connection @param {Store} store @param {Tab} tab
    * @param {(state: State) => void} onChange
    */
-  constructor(connection, onChange) {
+  constructor(connection, store, tab, onChange) {
     this.connection = connection;
+    this.store = store;
+    this.tab = tab;
     this.onChange = onChange;
   }
 
@@ -34,28 +49,94 @@ export class Session {
     const before = this.state;
     const state = update(before, event, Date.now());
     this.state = state;
-    for (const command of state.send) this.connection.send(command);
+    if (event.type === "opened") this.#connections += 1;
+    this.#hand(state.send, this.#keep(state));
     this.#followPhase(before, state);
     this.#schedule(state);
-    this.#save(state);
+    this.#save(before, state);
     this.onChange(this.state);
+    if (!before.welcomed && state.welcomed) void this.adopt();
   }
 
-  /** Comes back after a reload, if one was here. @returns {string} the nickname last used */
-  restore() {
-    const nick = read(localStorage, NICK_KEY) ?? "";
-    const saved = parseSaved(read(sessionStorage, SESSION_KEY));
-    if (saved) {
-      this.dispatch({ type: "remember", rooms: saved.rooms, current: saved.current });
-      this.dispatch({ type: "login", nick: saved.nick, automatic: true });
+  /**
+   * Comes back after a reload, or as another device of somebody who is known.
+   * @param {{ token: string, nick: string } | null} link
+   * @returns {Promise<string>} the nickname last used
+   */
+  async restore(link) {
+    this.#token = memory.token.get();
+    const saved = link ? null : memory.parseSaved(memory.session.get());
+    const nick = saved?.nick ?? (link?.nick || memory.nick.get() || "");
+    const client = await this.tab.claim(memory.client.get());
+    memory.client.set(client);
+    const token = link?.token ?? this.#token;
+    this.dispatch({
+      type: "remember",
+      memory: { token, client, prefix: randomName(), hidden: saved?.hidden ?? false, rooms: saved?.rooms ?? [], current: saved?.current ?? null },
+    });
+    const kept = await this.store.all();
+    this.dispatch({ type: "outbox", items: kept.filter((item) => item.client === client).map((item) => revive(item, mark(token))) });
+    const stranger = link !== null && this.#token !== null && this.#token !== link.token;
+    if (stranger) this.dispatch({ type: "invited", nick, message: `This link makes you ${nick || "somebody else"} in this browser, where you were ${memory.nick.get() ?? "somebody else"}.` });
+    else if (nick && (saved || token)) this.dispatch({ type: "login", nick, automatic: true });
+    return nick;
+  }
+
+  /** What tabs that are gone have left to be sent becomes ours. */
+  async adopt() {
+    const tabs = await this.tab.all();
+    const others = (await this.store.all()).filter((item) => !tabs.has(item.client));
+    if (others.length === 0 || !this.state.welcomed) return;
+    const adopted = await this.store.adopt((client) => !tabs.has(client), this.tab.name);
+    if (adopted.length > 0) this.dispatch({ type: "outbox", items: adopted.map((item) => revive(item, mark(this.state.token))) });
+  }
+
+  /** "Try now", or "Go on here". */
+  async reconnect() {
+    if (this.state.replaced) {
+      const client = await this.tab.renew();
+      memory.client.set(client);
+      this.dispatch({ type: "client", client });
     }
-    return saved?.nick ?? nick;
-  }
-
-  /** "Try now". */
-  reconnect() {
     if (this.connection.status.kind === "closed") this.connection.open();
     else this.connection.retry();
+  }
+
+  /** Another tab has changed who we are. */
+  tokenChanged() {
+    const token = memory.token.get();
+    if (token === null && this.state.token !== null) this.dispatch({ type: "sign-out" });
+    else if (token !== null && !this.state.welcomed) this.dispatch({ type: "token", token });
+  }
+
+  /** Puts the outbox on the disk. @param {State} state @returns {Promise<void> | null} */
+  #keep({ outbox, client, token }) {
+    const { items } = outbox;
+    const owner = `${client} ${mark(token)}`;
+    if (items === this.#kept && owner === this.#owner) return null;
+    const before = owner === this.#owner ? new Set(this.#kept) : new Set();
+    const here = new Set(items.map((item) => item.id));
+    const put = items.filter((item) => item.seq === null && !before.has(item)).map((item) => ({ ...item, client, person: mark(token) }));
+    const gone = [...this.#kept.filter((item) => !here.has(item.id)), ...items.filter((item) => item.seq !== null)].map((item) => item.id);
+    this.#kept = items;
+    this.#owner = owner;
+    return put.length + gone.length > 0 ? this.store.write(put, gone) : null;
+  }
+
+  /** Commands go in order, and not before what they send is on the disk. @param {readonly Command[]} commands @param {Promise<void> | null} kept */
+  #hand(commands, kept) {
+    if (commands.length === 0) return;
+    if (this.#line === null && kept === null) {
+      for (const command of commands) this.connection.send(command);
+      return;
+    }
+    const connection = this.#connections;
+    const line = Promise.all([this.#line, kept]).then(() => {
+      // What was meant for a connection that is gone is asked for anew.
+      if (connection === this.#connections) for (const command of commands) this.connection.send(command);
+      if (this.#line === line) this.#line = null;
+    });
+    this.#line = line;
   }
 
   /** @param {State} before @param {State} after */
@@ -72,52 +153,38 @@ export class Session {
     if (at !== null) this.#timer = setTimeout(() => this.dispatch({ type: "tick" }), Math.max(10, at - now));
   }
 
-  /** @param {State} state */
-  #save(state) {
+  /** @param {State} before @param {State} state */
+  #save(before, state) {
+    if (state.welcomed && state.token !== null && state.token !== this.#token) memory.token.set(this.#token = state.token);
+    if (before.token !== null && state.token === null && state.phase === "login") {
+      if (memory.token.get() === before.token) memory.token.set("");
+      this.#token = null;
+    }
     if (state.phase === "entering") return;
     const rooms = [...state.rooms.values()].filter((room) => room.name !== null);
     const saved = state.phase === "login" ? "" : JSON.stringify({
-      nick: state.nick, current: state.current, rooms: rooms.map((room) => ({ name: room.name, with: room.with })),
+      nick: state.nick, current: state.current, hidden: state.hidden, rooms: rooms.map((room) => ({ name: room.name, with: room.with })),
     });
     if (saved === this.#saved) return;
     this.#saved = saved;
-    write(sessionStorage, SESSION_KEY, saved);
-    if (saved) write(localStorage, NICK_KEY, state.nick);
+    memory.session.set(saved);
+    if (saved) memory.nick.set(state.nick);
   }
+}
+
+/** @param {string | null} token */
+function mark(token) {
+  return token?.slice(0, MARK) ?? "";
 }
 
 /**
- * @param {string | null} text
- * @returns {{ nick: string, current: string | null, rooms: { name: string, with: string | null }[] } | null}
+ * An item as it comes from the disk. The same person's ids protect it; for anybody else its
+ * author decides.
+ * @param {Kept} kept @param {string} person
+ * @returns {Outgoing}
  */
-export function parseSaved(text) {
-  try {
-    const { nick, current, rooms } = JSON.parse(text ?? "");
-    if (typeof nick !== "string" || !Array.isArray(rooms)) return null;
-    return {
-      nick, current: typeof current === "string" ? current : null,
-      rooms: rooms.filter((room) => typeof room?.name === "string")
-        .map((room) => ({ name: room.name, with: typeof room.with === "string" ? room.with : null })),
-    };
-  } catch {
-    return null;
-  }
-}
-
-/** @param {Storage} storage @param {string} key */
-function read(storage, key) {
-  try {
-    return storage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-/** A browser that keeps nothing is no reason to stop. @param {Storage} storage @param {string} key @param {string} value */
-function write(storage, key, value) {
-  try {
-    storage.setItem(key, value);
-  } catch {
-    // Full, or forbidden.
-  }
+export function revive({ client: _, person: writer, ...item }, person) {
+  if (item.state === "failed") return item;
+  if (writer === person) return { ...item, state: item.state === "queued" ? "queued" : "unsure" };
+  return { ...item, state: "failed", reason: item.state === "queued" ? NOT_YOURS : PERHAPS };
 }

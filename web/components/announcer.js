@@ -8,7 +8,7 @@ import { currentRoom } from "../model.js";
 import { title } from "../room.js";
 import { byId } from "./dom.js";
 
-/** @import { Row } from "../room.js" */
+/** @import { Row } from "../rows.js" */
 /** @import { State } from "../model.js" */
 /** @import { View } from "./view.js" */
 
@@ -76,7 +76,8 @@ function newRows(before, after) {
   const old = currentRoom(before);
   const room = currentRoom(after);
   if (!old || !room || old.key !== room.key || old.rows === room.rows || old.history === "loading" || old.history === "none") return [];
-  const known = new Set(old.rows);
+  // A message that was changed is no new one.
+  const known = new Set(old.rows.map((row) => row.key));
   const lastSeq = old.rows.findLast((row) => row.life === room.life)?.seq ?? 0;
-  return room.rows.filter((row) => !known.has(row) && (row.life > old.life || row.seq >= lastSeq) && !(row.kind === "message" && row.mine));
+  return room.rows.filter((row) => !known.has(row.key) && (row.life > old.life || row.seq >= lastSeq) && !(row.kind === "message" && row.mine));
 }

@@ -19,7 +19,8 @@ export function dialogs(dispatch) {
   const all = new Map([
     ["rooms", byId("rooms-drawer", HTMLDialogElement)], ["members", byId("members-drawer", HTMLDialogElement)],
     ["directory", byId("directory", HTMLDialogElement)], ["help", byId("help", HTMLDialogElement)],
-    ["you", byId("you", HTMLDialogElement)],
+    ["you", byId("you", HTMLDialogElement)], ["search", byId("search", HTMLDialogElement)],
+    ["device", byId("device", HTMLDialogElement)], ["question", byId("question", HTMLDialogElement)],
   ]);
   /** @type {Dialog} */
   let open = "none";

@@ -52,3 +52,13 @@ export function setError(field, place, message) {
 export function named(name, className = "") {
   return el("bdi", { class: className || null }, name);
 }
+
+/** A picture from the page's own set. @param {string} name */
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `#icon-${name}`);
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(use);
+  return svg;
+}

@@ -17,6 +17,7 @@ export function head(dispatch, reconnect) {
   const membersButton = byId("members-button", HTMLButtonElement);
   const membersCount = byId("members-button-count", HTMLElement);
   const roomsButton = byId("rooms-button", HTMLButtonElement);
+  const searchButton = byId("search-button", HTMLButtonElement);
   const status = byId("status", HTMLElement);
   const words = byId("status-text", HTMLElement);
   const retry = byId("status-retry", HTMLButtonElement);
@@ -48,6 +49,8 @@ export function head(dispatch, reconnect) {
       roomsButton.setAttribute("aria-label", elsewhere > 0 ? `Rooms, ${elsewhere} unread` : "Rooms");
       setText(words, connectionWords(state, Date.now()));
       status.className = `status ${state.welcomed ? "good" : state.status.kind}`;
+      setText(retry, state.replaced ? "Go on here" : "Try now");
+      searchButton.hidden = room === null;
       retry.hidden = state.status.kind !== "waiting" && state.status.kind !== "closed";
       const windowTitle = state.phase === "chat" ? `${unread > 0 ? `(${unread}) ` : ""}${label} · Crosstalk` : "Crosstalk";
       if (document.title !== windowTitle) document.title = windowTitle;

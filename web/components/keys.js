@@ -18,6 +18,11 @@ export function keys(dispatch, state, timeline, composer) {
       dispatch({ type: "dialog", dialog: state().dialog === "directory" ? "none" : "directory" });
       return;
     }
+    if (command && !event.altKey && event.shiftKey && event.key.toLowerCase() === "f") {
+      event.preventDefault();
+      dispatch({ type: "dialog", dialog: state().dialog === "search" ? "none" : "search" });
+      return;
+    }
     if (state().dialog !== "none") return;
     const writing = event.target instanceof HTMLTextAreaElement;
     if (event.altKey && !command && (event.key === "ArrowUp" || event.key === "ArrowDown")) {

@@ -5,7 +5,7 @@
 import { hue, initial } from "../format.js";
 import { currentRoom } from "../model.js";
 import { fold } from "../protocol.js";
-import { MEMBERS_MAX } from "../room.js";
+import { MEMBERS_MAX } from "../roll.js";
 import { byId, el, named, setText } from "./dom.js";
 import { KeyedList, roving } from "./list.js";
 

@@ -3,35 +3,83 @@
  */
 
 import { fullTime, hue, initial, linked, moment, presenceWords, time } from "../format.js";
-import { el, named } from "./dom.js";
+import { el, icon, named } from "./dom.js";
 
 /** @import { Outgoing } from "../outbox.js" */
-/** @import { MessageRow, Row } from "../room.js" */
+/** @import { MessageRow, Row } from "../rows.js" */
 
-/** @param {Row} row @param {boolean} follows whether the author and hour are those of the row above @param {boolean} isLobby */
-export function rowElement(row, follows, isLobby) {
+/**
+ * @typedef {object} Look how a row is shown
+ * @property {boolean} follows whether the author and hour are those of the row above
+ * @property {boolean} isLobby
+ * @property {MessageRow | "gone" | null} answered the message that it answers, if it is there
+ * @property {Outgoing | null} change a change of it that is not in the log yet
+ * @property {boolean} changeable
+ * @property {boolean} live whether its number is one of the log there is
+ */
+
+/** @param {Row} row @param {Look} look @param {boolean} online */
+export function rowElement(row, look, online) {
   switch (row.kind) {
-    case "message": return message(row, follows, row.mine ? "message mine" : "message");
-    case "presence": return small(presenceWords(row, isLobby), row.at, "notice presence");
+    case "message": return logged(row, look, online);
+    case "withdrawn": return small(`${row.from} withdrew a message.`, row.at, "notice withdrawn");
+    case "presence": return small(presenceWords(row, look.isLobby), row.at, "notice presence");
     case "notice": return small(row.text, row.at, row.tone === "error" ? "notice error" : "notice");
   }
 }
 
-/** @param {Pick<MessageRow, "from" | "text" | "at" | "action">} row @param {boolean} follows @param {string} className */
-function message(row, follows, className) {
-  const { from, at, action } = row;
+/** @param {MessageRow} row @param {Look} look @param {boolean} online */
+function logged(row, look, online) {
+  const { change } = look;
+  const state = change === null ? "" : change.state === "failed" ? " failed" : " pending";
+  const text = change?.kind === "edit" ? change.text : row.text;
+  const element = message({ ...row, text, edited: row.edited || change?.kind === "edit" }, look, `message${row.mine ? " mine" : ""}${state}`);
+  if (change) element.append(note(change, online));
+  if (look.live) element.append(tools(row, look.changeable && change === null));
+  return element;
+}
+
+/**
+ * @param {Pick<MessageRow, "from" | "text" | "at" | "action" | "reply" | "edited">} row
+ * @param {Pick<Look, "follows" | "answered" | "live">} look @param {string} className
+ */
+function message(row, { follows, answered, live }, className) {
+  const { from, at, action, reply } = row;
+  const text = el("p", { class: "text", dir: "auto" }, ...words(row.text), row.edited ? el("small", { class: "mark" }, " edited") : null);
+  const quote = reply ? quoted(reply, answered, live) : null;
   const kind = `${className}${follows ? " follows" : ""}${action ? " action" : ""}`;
-  const text = el("p", { class: "text", dir: "auto" }, ...words(row.text));
   if (action) {
     text.prepend(named(from, `author ${hue(from)}`), " ");
     text.append(clock(at, "clock"));
-    return el("li", { class: kind }, el("span", { class: "star", "aria-hidden": "true" }, "✱"), text);
+    return el("li", { class: kind }, el("span", { class: "star", "aria-hidden": "true" }, "✱"), quote, text);
   }
   const head = el("p", { class: follows ? "head visually-hidden" : "head" }, named(from, `author ${hue(from)}`), " ", clock(at, "clock"));
   const gutter = follows
     ? el("span", { class: "gutter", "aria-hidden": "true" }, time(at))
     : el("span", { class: `avatar ${hue(from)}`, "aria-hidden": "true" }, initial(from));
-  return el("li", { class: kind }, gutter, head, text);
+  return el("li", { class: kind }, gutter, head, quote, text);
+}
+
+/** What a message answers; a press goes there. @param {{ seq: number, from: string }} reply @param {Look["answered"]} answered @param {boolean} live */
+function quoted(reply, answered, live) {
+  const what = answered === "gone" ? "a message that was withdrawn" : answered?.text ?? "an earlier message";
+  const parts = [
+    icon("reply"), el("span", { class: "visually-hidden" }, "In reply to "), named(reply.from, `author ${hue(reply.from)}`),
+    el("span", { class: typeof answered === "object" && answered ? "quoted" : "quoted faint", dir: "auto" }, what),
+  ];
+  if (!live || answered === "gone") return el("p", { class: "quote" }, ...parts);
+  return el("button", { type: "button", class: "quote", "data-go": String(reply.seq), title: "Go to that message" }, ...parts);
+}
+
+/** What can be done with a message. One stop for the Tab key; the arrows go on. @param {MessageRow} row @param {boolean} changeable */
+function tools(row, changeable) {
+  /** @param {string} tool @param {string} label @param {string} title */
+  const button = (tool, label, title) => el("button", {
+    type: "button", class: "tool", tabindex: "-1", "data-tool": tool, "data-seq": String(row.seq), "aria-label": label, title,
+  }, icon(tool));
+  return el("div", { class: "tools" }, button("reply", `Reply to ${row.from}`, "Reply"),
+    changeable ? button("edit", "Edit your message", "Edit") : null,
+    changeable ? button("withdraw", "Withdraw your message", "Withdraw") : null);
 }
 
 /** @param {string} text @param {number} at @param {string} className */
@@ -40,7 +88,7 @@ function small(text, at, className) {
 }
 
 /** @param {number} at @param {string} className */
-function clock(at, className) {
+export function clock(at, className) {
   return el("time", { class: className, datetime: moment(at).toISOString(), title: fullTime(at) }, time(at));
 }
 
@@ -51,27 +99,32 @@ function words(text) {
 }
 
 /**
- * A message that the log does not have yet.
- * @param {Outgoing} item @param {boolean} follows @param {boolean} online
+ * Something that the log does not have yet, where it is not shown with the message it changes.
+ * @param {Outgoing} item @param {Pick<Look, "follows" | "answered">} look @param {boolean} online
  */
-export function outgoingElement(item, follows, online) {
-  const element = message(item, follows, `message mine ${item.state === "failed" ? "failed" : "pending"}`);
-  const note = el("p", { class: `note ${item.state}` }, outgoingWords(item, online));
-  if (item.state === "failed") {
-    note.append(" ",
-      el("button", { type: "button", class: "link", "data-again": item.id }, "Send again"), " ",
-      el("button", { type: "button", class: "link", "data-discard": item.id }, "Discard"));
-  }
-  element.append(note);
+export function outgoingElement(item, look, online) {
+  const element = message({ ...item, edited: item.kind === "edit" }, { ...look, live: false }, `message mine ${item.state === "failed" ? "failed" : "pending"}`);
+  element.append(note(item, online));
   return element;
 }
 
 /** @param {Outgoing} item @param {boolean} online */
-function outgoingWords(item, online) {
+function note(item, online) {
+  const element = el("p", { class: `note ${item.state}` }, noteWords(item, online));
+  if (item.state === "failed") {
+    element.append(" ",
+      el("button", { type: "button", class: "link", "data-again": item.id }, item.kind === "send" ? "Send again" : "Try again"), " ",
+      el("button", { type: "button", class: "link", "data-discard": item.id }, "Discard"));
+  }
+  return element;
+}
+
+/** @param {Outgoing} item @param {boolean} online */
+function noteWords(item, online) {
+  const what = item.kind === "edit" ? "Change: " : item.kind === "delete" ? "Withdrawal: " : "";
   switch (item.state) {
-    case "queued": return online ? "Waiting to be sent" : "Waiting for the connection";
-    case "sent": return "Sending…";
-    case "unsure": return online ? "Checking whether it arrived" : "Waiting for the connection";
-    case "failed": return item.reason;
+    case "failed": return `${what}${item.reason}`;
+    case "sent": return item.kind === "send" ? "Sending…" : item.kind === "edit" ? "Changing…" : "Withdrawing…";
+    default: return online ? `${what}Waiting to be sent` : `${what}Waiting for the connection`;
   }
 }

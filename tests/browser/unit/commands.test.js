@@ -31,6 +31,13 @@ test("every name and alias is understood", () => {
   }
 });
 
+test("what refers to a message is understood", () => {
+  assert.deepEqual(parse("/reply bob yes, I do"), { kind: "reply", to: "bob", text: "yes, I do" });
+  assert.deepEqual(parse("/edit other words"), { kind: "edit", text: "other words" });
+  assert.deepEqual(parse("/undo"), { kind: "delete" });
+  assert.deepEqual(parse('/find "two words" three'), { kind: "search", words: '"two words" three' });
+});
+
 test("a wrong command says what to type", () => {
   const message = (line) => {
     const intent = parse(line);
@@ -41,7 +48,10 @@ test("a wrong command says what to type", () => {
   assert.equal(message("/join a b"), "Usage: /join <room>");
   assert.equal(message("/room dev"), "Usage: /room <room> <text>");
   assert.equal(message("/dm bob"), "Usage: /dm <user> <message>");
-  assert.equal(message("/history x"), "Usage: /history [number]");
+  assert.equal(message("/history x"), "Usage: /history [number|on|off]");
+  assert.equal(message("/search"), "Usage: /search <words>");
+  assert.equal(message("/reply bob"), "Usage: /reply <user> <text>");
+  assert.equal(message("/delete it"), "Usage: /delete");
   assert.match(message("/jion dev"), /Did you mean \/join\?/);
   assert.match(message("/usr/bin/env is missing"), /\/\/text/);
   assert.match(message(`/${"x".repeat(100_000)}`), /Unknown command/);

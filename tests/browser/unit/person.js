@@ -4,6 +4,8 @@ import { currentRoom, INITIAL } from "../../../web/model.js";
 import { nextTick, update } from "../../../web/state.js";
 import { understand } from "../../../web/commands.js";
 
+export const MEMORY = { token: null, client: "tab", prefix: "", hidden: false, rooms: [], current: null };
+
 export class Person {
   now = 1_000_000;
   state = INITIAL;
@@ -35,11 +37,16 @@ export class Person {
   open() { return this.do({ type: "status", status: { kind: "open" } }).do({ type: "opened" }); }
   lose() { return this.do({ type: "status", status: { kind: "waiting", until: this.now + 1000, reason: "" } }); }
   /** Says hello and is let in, to rooms `{ room, epoch, seq }`. */
-  enter(rooms = [{ room: "lobby", epoch: 7, seq: 10 }], limits = { text: 4096, frame: 32768, rate: null, burst: null, rooms: 100 }) {
+  enter(rooms = [{ room: "lobby", epoch: 7, seq: 10 }], { resumed, ...more } = {}, limits = { text: 4096, frame: 32768, rate: null, burst: null, rooms: 100 }) {
     const [hello] = this.open().take("hello");
-    return this.hear({ type: "welcome", id: hello.id, nick: this.state.nick, server: "x", rooms: rooms.map((room) => ({ count: 1, ...room })), limits });
+    return this.hear({
+      type: "welcome", id: hello.id, nick: this.state.nick, token: "t1", resumed: resumed ?? hello.token === "t1", hidden: hello.hidden === true, server: "x",
+      rooms: rooms.map((room) => ({ count: 1, unread: 0, ...room })), limits, ...more,
+    });
   }
-  login(nick = "alice") { return this.do({ type: "login", nick }); }
+  login(nick = "alice") { return this.do({ type: "remember", memory: { ...MEMORY, prefix: "p" } }).do({ type: "login", nick }); }
+  /** The end of the room that one looks at is in view, as the timeline says. */
+  seeEnd() { return this.do({ type: "end", key: this.state.current, here: true }); }
   /** Answers what is asked of history. */
   history(messages = [], more = false, epoch = 7) {
     for (const { id, room = "@1" } of this.take("history")) {
