@@ -35,6 +35,8 @@ class Fake {
   intercept = () => false;
   peers = new Set();
   rooms = new Map();
+  /** People, by token: their names, read positions, and the ids of what they have sent. */
+  people = new Map();
 
   async start() {
     this.epoch = Date.now();
@@ -74,16 +76,35 @@ class Fake {
   /** Says something, as `from`. */
   say(room, from, text, more = {}) {
     const { log } = this.room(room);
-    const message = { room, seq: log.length + 1, at: more.at ?? Date.now(), from, text, ...more };
-    log.push(message);
-    for (const peer of this.peers) if (this.room(room).members.has(peer.nick)) peer.send({ type: "message", ...message });
-    return message;
+    const message = { type: "message", room, seq: log.length + 1, at: more.at ?? Date.now(), from, text, ...more };
+    return this.append(room, message);
   }
 
-  entered(name, position) {
+  append(room, entry) {
+    this.room(room).log.push(entry);
+    for (const peer of this.peers) if (this.room(room).members.has(peer.nick)) peer.send(entry);
+    return entry;
+  }
+
+  /** Changes or withdraws a message: its words are gone from the log. */
+  change(type, { room, seq: target, text }, from) {
+    const { log } = this.room(room);
+    const message = log[target - 1];
+    if (type === "edit") Object.assign(message, { text, edited: true });
+    else log[target - 1] = { type: "gone", room, seq: target };
+    return this.append(room, { type: type === "edit" ? "edited" : "deleted", room, seq: log.length + 1, at: Date.now(), from, target, ...(type === "edit" ? { text } : {}) });
+  }
+
+  messages(room) {
+    return (this.rooms.get(room)?.log ?? []).filter((entry) => entry.type === "message");
+  }
+
+  entered(name, position, person) {
     const room = this.room(name);
     const seq = position?.epoch === this.epoch ? position.seq : room.log.length;
-    return { room: name, epoch: this.epoch, seq, count: room.members.size };
+    const read = person?.read.get(name);
+    const unread = read === undefined ? 0 : this.messages(name).filter((message) => message.seq > read).length;
+    return { room: name, epoch: this.epoch, seq, count: room.members.size, ...(read === undefined ? {} : { read }), unread };
   }
 
   answer(command, peer) {
@@ -91,21 +112,41 @@ class Fake {
     const room = name === undefined ? undefined : this.rooms.get(name);
     switch (type) {
       case "hello": {
-        peer.nick = command.nick;
+        const known = this.people.get(command.token);
+        const token = known ? command.token : `token-${this.people.size + 1}-${this.epoch}`;
+        peer.person = known ?? { nick: command.nick, read: new Map(), ids: new Map() };
+        this.people.set(token, peer.person);
+        peer.nick = peer.person.nick;
         const wanted = (command.rooms ?? [{ room: "lobby" }]).filter((one) => this.rooms.has(one.room));
         for (const one of wanted) this.room(one.room).members.add(peer.nick);
         peer.send({
-          type: "welcome", id, nick: peer.nick, server: "fake/0", rooms: wanted.map((one) => this.entered(one.room, one.position)),
+          type: "welcome", id, nick: peer.nick, token, resumed: known !== undefined, server: "fake/0", rooms: wanted.map((one) => this.entered(one.room, one.position, peer.person)),
           limits: this.limits ?? { text: 4096, frame: 32768, rate: 10, burst: 50, rooms: 100 },
         });
         for (const { room: one, position } of wanted) {
-          if (position?.epoch === this.epoch) this.room(one).log.filter((m) => m.seq > position.seq).forEach((m) => peer.send({ type: "message", ...m }));
+          if (position?.epoch === this.epoch) this.room(one).log.filter((m) => m.seq > position.seq).forEach((m) => peer.send(m));
         }
         return;
       }
-      case "send": {
-        const message = this.say(name ?? "lobby", peer.nick, command.text, command.action ? { action: true } : {});
-        return peer.send({ type: "ack", id, room: message.room, seq: message.seq });
+      case "send": case "edit": case "delete": {
+        const { ids } = peer.person;
+        if (!ids.has(id)) {
+          const answered = room?.log[command.reply - 1];
+          const more = { ...(command.action ? { action: true } : {}), ...(answered ? { reply: { seq: answered.seq, from: answered.from } } : {}) };
+          const entry = type === "send" ? this.say(name ?? "lobby", peer.nick, command.text, more) : this.change(type, command, peer.nick);
+          ids.set(id, { room: entry.room, seq: entry.seq });
+        }
+        return peer.send({ type: "ack", id, ...ids.get(id) });
+      }
+      case "read":
+        peer.person.read.set(name, Math.max(peer.person.read.get(name) ?? 0, command.seq));
+        for (const other of this.peers) if (other.person === peer.person && (other !== peer || id)) other.send({ type: "read", ...(other === peer ? { id } : {}), room: name, seq: command.seq });
+        return;
+      case "search": {
+        const words = command.words.toLowerCase().replaceAll('"', "").split(/\s+/);
+        const all = this.messages(name).filter((m) => (command.before === undefined || m.seq < command.before) && words.every((word) => m.text.toLowerCase().includes(word)));
+        const messages = all.slice(-(command.limit ?? 50));
+        return peer.send({ type: "found", id, room: name, epoch: this.epoch, messages, more: messages.length < all.length });
       }
       case "create": case "join":
         this.room(name).members.add(peer.nick);
@@ -120,13 +161,13 @@ class Fake {
         return peer.send({ type: "members", id, room: name, members, count: members.length, more: false });
       }
       case "history": {
-        const log = room?.log ?? [];
+        const log = this.messages(name);
         const all = log.filter((m) => (command.before === undefined || m.seq < command.before) && (command.after === undefined || m.seq > command.after));
         const messages = command.after === undefined ? all.slice(-(command.limit ?? 50)) : all.slice(0, command.limit ?? 50);
         return peer.send({ type: "history", id, room: name ?? "@1", epoch: this.epoch, messages, more: messages.length < all.length });
       }
       case "nick":
-        peer.nick = command.nick;
+        peer.nick = peer.person.nick = command.nick;
         return peer.send({ type: "nick", id, nick: peer.nick });
       case "hide": case "reveal": return peer.send({ type: "hidden", id, hidden: type === "hide" });
       case "ping": return peer.send({ type: "pong", id });
