@@ -147,7 +147,8 @@ export function show(state, key) {
   const before = currentRoom(state);
   const next = before ? put(state, { ...before, readUpTo: null, news: 0, past: null }) : state;
   const room = key === null ? undefined : next.rooms.get(key);
-  return { ...(room ? put(next, drawLine(room)) : next), current: key, endOf: null };
+  // A room without news begins at its end; for any other the timeline says what is in view.
+  return { ...(room ? put(next, drawLine(room)) : next), current: key, endOf: room?.unread === 0 ? key : null };
 }
 
 /** Somebody comes to look at the page, or leaves it. @param {State} state @param {boolean} here @returns {State} */

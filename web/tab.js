@@ -8,8 +8,10 @@
 
 const LOCK = "crosstalk.client.";
 const CHANNEL = "crosstalk.clients";
-/** The page before a reload lets go within this time, and other tabs answer. */
-const ANSWER_WITHIN_MS = 400;
+/** The page before a reload lets go within this time. */
+const LET_GO_WITHIN_MS = 400;
+/** Other tabs answer within this time. */
+const ANSWER_WITHIN_MS = 150;
 
 /** A name that nobody else has. @returns {string} */
 export function randomName() {
@@ -33,7 +35,7 @@ export class Tab {
   /** Takes a name that no tab has had. */
   async renew() {
     const name = randomName();
-    await this.#hold(name);
+    if (navigator.locks) await this.#hold(name);
     this.name = name;
     return name;
   }
@@ -49,7 +51,7 @@ export class Tab {
   async #hold(name) {
     if (!navigator.locks) return !(await this.#ask()).has(name);
     return new Promise((resolve) => {
-      navigator.locks.request(`${LOCK}${name}`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }, () => {
+      navigator.locks.request(`${LOCK}${name}`, { signal: AbortSignal.timeout(LET_GO_WITHIN_MS) }, () => {
         resolve(true);
         // It is let go when the page is.
         return new Promise(() => {});

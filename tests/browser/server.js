@@ -22,9 +22,9 @@ export async function stopServers() {
   }
 }
 
-/** Starts it; with `http` on a certain port, to come back where it was. */
-export async function startServer({ http = "127.0.0.1:0", args = [] } = {}) {
-  const child = spawn(BINARY, ["--tcp", "127.0.0.1:0", "--http", http, "--ephemeral", "--web-dir", `${ROOT}web`, "--log", "warn", ...args], {
+/** Starts it; with `http` on a certain port, to come back where it was, and with `data` in a directory that it finds again. */
+export async function startServer({ http = "127.0.0.1:0", data = "", args = [] } = {}) {
+  const child = spawn(BINARY, ["--tcp", "127.0.0.1:0", "--http", http, ...(data ? ["--data", data] : ["--ephemeral"]), "--web-dir", `${ROOT}web`, "--log", "warn", ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise((resolve) => child.once("exit", resolve));

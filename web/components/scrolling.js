@@ -13,5 +13,6 @@ export function keepingPlace(scroller, list, change) {
   const before = anchor === undefined ? undefined : bottom(anchor);
   change();
   const after = anchor === undefined ? undefined : bottom(anchor);
-  if (before !== undefined && after !== undefined) scroller.scrollTop += after - before;
+  // Even the same place, set again, would stop a scrolling that is under way.
+  if (before !== undefined && after !== undefined && after !== before) scroller.scrollTop += after - before;
 }

@@ -76,9 +76,9 @@ test("a message that was on its way is not doubled", async () => {
   fake.intercept = (command, peer) => {
     if (command.type !== "send" || stored) return false;
     stored = true;
-    // It got into the log, but nobody learned of it.
+    // It gets into the log, but nobody learns of it.
     fake.room("lobby").members.delete("alice");
-    fake.say("lobby", "alice", command.text);
+    fake.answer(command, { ...peer, send: () => {} });
     peer.socket.terminate();
     return true;
   };
@@ -88,7 +88,9 @@ test("a message that was on its way is not doubled", async () => {
   await write(page, "after it");
   await message(page, "after it").waitFor();
   assert.deepEqual(await texts(), ["only once", "after it"]);
-  assert.equal(fake.received.filter((command) => command.type === "send").length, 2);
+  const [first, again, last] = fake.received.filter((command) => command.type === "send").map(({ id }) => id);
+  assert.equal(first, again, "it goes again under its id, and the log knows that");
+  assert.notEqual(last, again);
   await fake.stop();
 });
 
@@ -125,6 +127,43 @@ test("what the server refuses for good says why and can be sent again", async ()
   await message(page, "hello").waitFor();
   assert.equal(await page.locator(".message").count(), 1);
   await fake.stop();
+});
+
+test("to a server that does not know the page any more, only what was never sent goes by itself", async () => {
+  const fake = await startFake();
+  await enter(page, fake.url, "alice");
+  let answering = false;
+  fake.intercept = ({ type }) => type === "send" && !answering;
+  await write(page, "on its way");
+  await page.locator(".message.pending").waitFor();
+  await window.context.setOffline(true);
+  for (const peer of fake.peers) peer.socket.terminate();
+  await page.locator("#status-text", { hasText: "Connection lost." }).waitFor();
+  await write(page, "never sent");
+  fake.people.clear();
+  answering = true;
+  await window.context.setOffline(false);
+  await message(page, "never sent").waitFor();
+  const failed = page.locator(".message.failed", { hasText: "on its way" });
+  await failed.getByText("may have arrived").waitFor();
+  await failed.getByRole("button", { name: "Send again" }).click();
+  await message(page, "on its way").waitFor();
+  assert.deepEqual(await texts(), ["never sent", "on its way"]);
+});
+
+test("a page whose place another has taken says so, and goes on here when asked", async () => {
+  const fake = await startFake();
+  await enter(page, fake.url, "alice");
+  const client = () => fake.received.findLast(({ type }) => type === "hello").client;
+  const before = client();
+  for (const peer of fake.peers) {
+    peer.send({ type: "disconnect", code: "replaced", message: "Another connection has taken over.", reconnect: false });
+    peer.socket.close(1008);
+  }
+  await page.locator("#status-text", { hasText: "goes on in another tab" }).waitFor();
+  await page.getByRole("button", { name: "Go on here" }).click();
+  await connected();
+  assert.notEqual(client(), before, "the two must not take turns");
 });
 
 test("after a reload the page waits for its own dying connection to let go of the name", async () => {

@@ -74,18 +74,25 @@ test("a nickname that is taken or not valid is asked for again, and remembered w
   assert.equal(await page.evaluate(() => localStorage.getItem("crosstalk.nick")), "bob");
 });
 
-test("a second tab knows the nickname, and asks for another while the first has it", async () => {
+test("a second tab is another device of the same person, and a duplicated one, too", async () => {
   const page = await open("alice");
   const second = await page.context().newPage();
   await second.goto(server.url);
-  assert.equal(await second.locator("#login-nick").inputValue(), "alice");
-  await second.locator("#login-nick").press("Enter");
-  await second.locator("#login-error", { hasText: /\w/ }).waitFor();
-  await enter(second, server.url, "alice2");
-  await write(second, "from the second tab");
-  await message(page, "from the second tab").waitFor();
-  await page.reload();
-  await page.locator("#you-button strong", { hasText: /^alice$/ }).waitFor();
+  await second.locator("#status-text", { hasText: /^Connected$/ }).waitFor();
+  await second.locator("#you-button strong", { hasText: /^alice$/ }).waitFor();
+  // A tab opened by a page has a copy of what the page keeps for its tab.
+  const [third] = await Promise.all([page.context().waitForEvent("page"), page.evaluate(() => void open(location.href))]);
+  await third.locator("#status-text", { hasText: /^Connected$/ }).waitFor();
+  await write(third, "from the third tab");
+  for (const tab of [page, second, third]) await message(tab, "from the third tab").waitFor();
+  const clients = await Promise.all([page, second, third].map((tab) => tab.evaluate(() => sessionStorage.getItem("crosstalk.client"))));
+  assert.equal(new Set(clients).size, 3);
+  await page.locator("#members-heading", { hasText: "Members (1)" }).waitFor();
+  await second.reload();
+  await second.locator("#status-text", { hasText: /^Connected$/ }).waitFor();
+  assert.equal(await second.evaluate(() => sessionStorage.getItem("crosstalk.client")), clients[1], "a reload keeps it");
+  await write(second, "/quit");
+  for (const tab of [page, second, third]) await tab.locator("#login-nick").waitFor();
 });
 
 test("two windows see each other come, write, change their name and go", async () => {
