@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -26,8 +26,13 @@ pub async fn deaf(address: SocketAddr) -> TcpStream {
 /// Sends bytes one by one, each in a segment of its own.
 pub async fn dribble(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
+    dribble_into(stream, bytes).await
+}
+
+/// The same into anything that does not gather what it is given.
+pub(crate) async fn dribble_into(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<()> {
     for byte in bytes {
-        within("a byte to be sent", stream.write_all(std::slice::from_ref(byte))).await?;
+        within("a byte to be sent", to.write_all(std::slice::from_ref(byte))).await?;
     }
     Ok(())
 }

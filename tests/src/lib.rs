@@ -10,8 +10,10 @@
 //! Nothing sleeps. Every wait is for something that happens, under a [`DEADLINE`] that only keeps
 //! a broken server from hanging the run.
 
+mod data;
 mod deadline;
 pub mod faults;
+mod flaky;
 pub mod http;
 mod json;
 mod line;
@@ -19,17 +21,21 @@ mod person;
 mod random;
 mod render;
 mod server;
+mod setup;
 mod shape;
 mod transcript;
 mod unframed;
 mod websocket;
 
+pub use data::DataDir;
 pub use deadline::{DEADLINE, eventually, within};
+pub use flaky::{Fault, FlakyProxy};
 pub use json::JsonClient;
 pub use line::LineClient;
 pub use person::{Door, Person};
 pub use random::Random;
 pub use server::{Exit, TestServer};
+pub use setup::Setup;
 pub use shape::assert_shape;
 pub use transcript::Transcript;
 pub use unframed::UnframedClient;

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,12 +10,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::{eventually, within};
+use crate::{DataDir, Setup, eventually, setup, within};
 
 /// A running `crosstalk-server`. When it is dropped, the process is killed; if that is because
 /// the test failed, its log is shown.
 pub struct TestServer {
     child: Child,
+    setup: Setup,
     tcp: SocketAddr,
     http: SocketAddr,
     log: File,
@@ -42,36 +42,66 @@ impl TestServer {
 
     /// Starts a server with free ports, nothing on disk, and `flags`.
     pub async fn with(flags: &[&str]) -> Self {
+        Setup::ephemeral().flags(flags).start().await
+    }
+
+    /// Starts a server that keeps everything in `data`, without a rate limit and with `flags`.
+    pub async fn with_data(data: &DataDir, flags: &[&str]) -> Self {
+        Setup::durable(data.path()).flags(&["--rate-limit", "off"]).flags(flags).start().await
+    }
+
+    /// Starts a server and does not wait for it.
+    pub(crate) fn launch(setup: Setup) -> Self {
         let log = scratch_file();
-        let mut child = Self::command()
-            .args(["--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ephemeral"])
-            .args(flags)
-            .stdout(Stdio::piped())
-            .stderr(log.try_clone().expect("a file can be shared with a child"))
-            .spawn()
-            .expect("crosstalk-server can be started");
-        let stdout = child.stdout.take().expect("standard output is a pipe");
+        let child = spawn(&setup, &log);
+        let nowhere = SocketAddr::from(([0; 4], 0));
+        Self { child, setup, tcp: nowhere, http: nowhere, log }
+    }
+
+    /// Waits until a server that was launched listens.
+    pub async fn ready(&mut self) {
+        let stdout = self.child.stdout.take().expect("standard output is a pipe");
         let mut line = String::new();
         within("the server's first line", BufReader::new(stdout).read_line(&mut line))
             .await
             .expect("the server's output can be read");
         let Some((tcp, http)) = addresses(&line) else {
-            panic!("the server said {line:?} and {}", text_of(&log));
+            panic!("the server said {line:?} and {}", text_of(&self.log));
         };
-        Self { child, tcp, http, log }
+        (self.tcp, self.http) = (tcp, http);
+        self.setup.listen_on(tcp, http);
+    }
+
+    /// Kills the process, which has no time to finish anything, and waits until it is gone.
+    pub async fn kill(&mut self) {
+        within("the server to be killed", self.child.kill()).await.expect("a child can be killed");
+    }
+
+    /// Starts a server that has ended again, on the same ports and with the same data. Does not wait
+    /// for it.
+    pub fn relaunch(&mut self) {
+        self.child = spawn(&self.setup, &self.log);
+    }
+
+    /// Starts a server that has ended again, on the same ports and with the same data.
+    pub async fn restart(&mut self) {
+        self.relaunch();
+        self.ready().await;
+    }
+
+    /// Ends as `stop` does and starts again, as `change` says.
+    pub async fn restart_with(&mut self, change: impl FnOnce(Setup) -> Setup) {
+        self.signal(Signal::TERM);
+        let status = within("the server to end", self.child.wait()).await.expect("a child can be awaited");
+        assert_eq!(status.code(), Some(0), "the server ended badly: {}", self.log());
+        self.setup = change(self.setup.clone());
+        self.restart().await;
     }
 
     /// The binary, without arguments and without any `CROSSTALK_…` of the environment. What is
     /// spawned from it is killed when its handle is dropped.
     pub fn command() -> Command {
-        let mut command = Command::new(binary());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("CROSSTALK_") {
-                command.env_remove(name);
-            }
-        }
-        command.stdin(Stdio::null()).kill_on_drop(true);
-        command
+        setup::bare_command()
     }
 
     /// Runs the binary with `arguments` until it ends of itself.
@@ -155,7 +185,8 @@ impl TestServer {
         number.unwrap_or_else(|| panic!("no {field} in {status}"))
     }
 
-    fn pid(&self) -> Pid {
+    /// The process.
+    pub fn pid(&self) -> Pid {
         let id = self.child.id().expect("the server is running");
         Pid::from_raw(id as i32).expect("a process id is not 0")
     }
@@ -169,16 +200,12 @@ impl Drop for TestServer {
     }
 }
 
-/// The server beside the directory of the test executable, or `CROSSTALK_SERVER`.
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("CROSSTALK_SERVER") {
-        return path.into();
-    }
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let profile = test.ancestors().nth(2).expect("a test is built in target/<profile>/deps");
-    let server = profile.join("crosstalk-server");
-    assert!(server.exists(), "{} is missing: cargo build -p crosstalk-server", server.display());
-    server
+fn spawn(setup: &Setup, log: &File) -> Child {
+    setup
+        .command()
+        .stderr(log.try_clone().expect("a file can be shared with a child"))
+        .spawn()
+        .expect("crosstalk-server can be started")
 }
 
 /// The two addresses in `Crosstalk is listening: lines and JSON on A, the page on http://B/`.
