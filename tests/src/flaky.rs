@@ -261,11 +261,7 @@ impl<'a> Link<'a> {
     }
 
     /// When one direction has ended, the other goes on for a while.
-    async fn linger(
-        &self,
-        end: Option<Fault>,
-        other: impl Future<Output = Option<Fault>>,
-    ) -> Option<Fault> {
+    async fn linger(&self, end: Option<Fault>, other: impl Future<Output = Option<Fault>>) -> Option<Fault> {
         match end {
             None => other.await,
             Some(Fault::HalfClose) => timeout(HALF_LIFE, other).await.unwrap_or(None),

@@ -10,11 +10,13 @@
 //! Nothing sleeps. Every wait is for something that happens, under a [`DEADLINE`] that only keeps
 //! a broken server from hanging the run.
 
+mod checker;
 mod data;
 mod deadline;
 pub mod faults;
 mod flaky;
 pub mod http;
+mod journal;
 mod json;
 mod line;
 mod person;
@@ -26,10 +28,13 @@ mod shape;
 mod transcript;
 mod unframed;
 mod websocket;
+mod wire;
 
+pub use checker::{Checker, read_history};
 pub use data::DataDir;
 pub use deadline::{DEADLINE, eventually, within};
 pub use flaky::{Fault, FlakyProxy};
+pub use journal::{Journal, LineJournal, Place, Said, Seen};
 pub use json::JsonClient;
 pub use line::LineClient;
 pub use person::{Door, Person};
@@ -40,3 +45,4 @@ pub use shape::assert_shape;
 pub use transcript::Transcript;
 pub use unframed::UnframedClient;
 pub use websocket::{Frame, Opcode, RawSocket};
+pub use wire::Way;
