@@ -90,12 +90,8 @@ impl<'a> Archive<'a> {
         let said = checker.journals.iter().flat_map(|journal| {
             journal.said.iter().map(|(number, said)| ((journal.nick.as_str(), *number), said))
         });
-        let mut archive = Self {
-            checker,
-            places: HashMap::new(),
-            entries: HashMap::new(),
-            said: said.collect(),
-        };
+        let mut archive =
+            Self { checker, places: HashMap::new(), entries: HashMap::new(), said: said.collect() };
         let typed: HashMap<_, _> = checker.lines.iter().map(|lines| (&*lines.nick, lines.typed)).collect();
         for (room, history) in &checker.histories {
             let mut last = HashMap::new();

@@ -9,6 +9,8 @@ use serde_json::Value;
 pub struct Journal {
     /// Who.
     pub nick: String,
+    /// What they come back with.
+    pub token: String,
     /// What they have said, by number; the first is 1.
     pub said: BTreeMap<u64, Said>,
     /// The position at which they came into a room.

@@ -11,6 +11,7 @@
 //! a broken server from hanging the run.
 
 mod checker;
+mod crowd;
 mod data;
 mod deadline;
 pub mod faults;
@@ -19,30 +20,38 @@ pub mod http;
 mod journal;
 mod json;
 mod line;
+mod line_talker;
+mod outbox;
 mod person;
 mod random;
 mod render;
 mod server;
 mod setup;
 mod shape;
+mod talker;
 mod transcript;
 mod unframed;
+mod wal;
 mod websocket;
 mod wire;
 
 pub use checker::{Checker, read_history};
+pub use crowd::{Crowd, WORK};
 pub use data::DataDir;
 pub use deadline::{DEADLINE, eventually, within};
 pub use flaky::{Fault, FlakyProxy};
 pub use journal::{Journal, LineJournal, Place, Said, Seen};
 pub use json::JsonClient;
 pub use line::LineClient;
+pub use line_talker::LineTalker;
 pub use person::{Door, Person};
 pub use random::Random;
 pub use server::{Exit, TestServer};
 pub use setup::Setup;
 pub use shape::assert_shape;
+pub use talker::Talker;
 pub use transcript::Transcript;
 pub use unframed::UnframedClient;
+pub use wal::{Tear, Wal};
 pub use websocket::{Frame, Opcode, RawSocket};
 pub use wire::Way;
