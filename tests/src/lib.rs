@@ -14,6 +14,7 @@ mod checker;
 mod crowd;
 mod data;
 mod deadline;
+pub mod disk;
 pub mod faults;
 mod flaky;
 pub mod http;
