@@ -12,12 +12,17 @@ COPY . .
 RUN cargo build --release --locked -p crosstalk-server
 
 FROM ${DEBIAN_IMAGE}
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin crosstalk
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin crosstalk \
+    && install --directory --owner=10001 --mode=700 /data
 COPY --from=build /src/target/release/crosstalk-server /usr/local/bin/
 
 # By number, so that an orchestrator can see that it is not root.
 USER 10001
 EXPOSE 8080 44444
+
+# Everything the server keeps. A volume that is new takes over the owner.
+ENV CROSSTALK_DATA=/data
+VOLUME /data
 
 # The server drains on SIGTERM and needs up to ten seconds for it. In exec form
 # it is process 1 and gets the signal itself; it starts no processes, so there

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::builder::{FalseyValueParser, RangedU64ValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
+use thiserror::Error;
 
 use crate::http::Origin;
 use crate::limits;
@@ -25,11 +26,15 @@ pub struct Config {
     #[arg(long, env = "CROSSTALK_HTTP", value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = address)]
     pub http: SocketAddr,
 
-    /// The server's own directory, created if need be; messages are kept in memory so far
+    /// Where everything is kept; created if need be [default: crosstalk in the user's data directory, $XDG_DATA_HOME or ~/.local/share]
     #[arg(long, env = "CROSSTALK_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
 
-    /// Write nothing to disk
+    /// What a message survives once its sender has been told that it is there
+    #[arg(long, env = "CROSSTALK_SYNC", value_name = "HOW", default_value = "full")]
+    pub sync: Sync,
+
+    /// Write nothing to disk: rooms and history begin anew with the server
     #[arg(long, env = "CROSSTALK_EPHEMERAL", value_parser = FalseyValueParser::new())]
     pub ephemeral: bool,
 
@@ -86,6 +91,17 @@ pub enum Task {
     },
 }
 
+/// What a stored message survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sync {
+    /// A loss of power: each transaction is on the disk before anybody is told of it.
+    Full,
+    /// A crash of the server, but not of the machine: the last moments before that may be missing.
+    Normal,
+    /// The same, and the database may be damaged if the machine crashes.
+    Off,
+}
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -109,7 +125,29 @@ pub enum Limit<T> {
     Off,
 }
 
+/// There is neither `--data` nor a place that it could be by default.
+#[derive(Debug, Error)]
+#[error("there is no home directory to keep anything in; choose one with --data, or none with --ephemeral")]
+pub struct NoDataDirectory;
+
 impl Config {
+    /// Where everything is kept: as asked for, or the place that the XDG Base Directory Specification
+    /// has for it. `None`: nowhere.
+    ///
+    /// # Errors
+    /// [`NoDataDirectory`].
+    pub fn data_directory(&self) -> Result<Option<PathBuf>, NoDataDirectory> {
+        if self.ephemeral {
+            return Ok(None);
+        }
+        if let Some(asked) = &self.data {
+            return Ok(Some(asked.clone()));
+        }
+        let directory = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let data = directory("XDG_DATA_HOME").or_else(|| Some(directory("HOME")?.join(".local/share")));
+        Ok(Some(data.ok_or(NoDataDirectory)?.join("crosstalk")))
+    }
+
     /// Where a program on this machine finds the HTTP port.
     pub fn local_http(&self) -> SocketAddr {
         let mut address = self.http;

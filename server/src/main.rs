@@ -50,10 +50,14 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut server = Server::start(config).await?;
+    let kept = match config.data_directory()? {
+        Some(path) => format!("Everything is kept in {}.", path.display()),
+        None => "Nothing is kept: rooms and history begin anew with the server.".to_owned(),
+    };
     // Whoever started the server may have closed its output; that is no reason to stop.
     let _ = writeln!(
         std::io::stdout(),
-        "Crosstalk is listening: lines and JSON on {}, the page on http://{}/",
+        "Crosstalk is listening: lines and JSON on {}, the page on http://{}/\n{kept}",
         server.tcp(),
         server.http()
     );

@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
-use crate::config::Config;
+use crate::config::{Config, NoDataDirectory, Sync};
 use crate::http::{Http, HttpOptions};
 use crate::hub::Hub;
 use crate::limits::DRAIN_TIME;
 use crate::listener::{self, Context};
-use crate::store::{Ephemeral, Fault, OpenError, Sqlite, SqliteOptions, Store, StoreError};
+use crate::store::{Durability, Ephemeral, Fault, OpenError, Sqlite, SqliteOptions, Store, StoreError};
 use crate::{presence, sequencer};
 
 /// Why a server did not start. One line, which says what to do.
@@ -39,6 +39,9 @@ pub enum StartError {
     /// The data directory cannot be used.
     #[error(transparent)]
     Data(#[from] OpenError),
+    /// There is no data directory.
+    #[error(transparent)]
+    NoDataDirectory(#[from] NoDataDirectory),
     /// What is stored cannot be read.
     #[error("cannot read what is stored: {0}; crosstalk-server check says more")]
     Store(#[from] StoreError),
@@ -144,15 +147,15 @@ impl Server {
     }
 }
 
-fn open_store(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
-    match &config.data {
-        Some(path) if !config.ephemeral => {
-            let fault = Arc::new(Fault::from_environment());
-            let options = SqliteOptions { fault, ..SqliteOptions::default() };
-            Ok(Arc::new(Sqlite::open(path, options)?))
-        }
-        _ => Ok(Arc::new(Ephemeral::default())),
-    }
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    let Some(path) = config.data_directory()? else { return Ok(Arc::new(Ephemeral::default())) };
+    let durability = match config.sync {
+        Sync::Full => Durability::Full,
+        Sync::Normal => Durability::Normal,
+        Sync::Off => Durability::Off,
+    };
+    let fault = Arc::new(Fault::from_environment());
+    Ok(Arc::new(Sqlite::open(&path, SqliteOptions { durability, fault })?))
 }
 
 fn listen(address: SocketAddr, purpose: &'static str, flag: &'static str) -> Result<TcpListener, StartError> {

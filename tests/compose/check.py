@@ -34,12 +34,13 @@ def main():
         check_conversation(line_peer, web_peer)
         check_program(line_peer)
         check_stop(container, line_peer, web_peer)
+        check_memory(container)
         logs = output("docker-compose", "logs", "--no-color")
         check("no message's text is in the log", "from the" not in logs)
         if failed:
             print(logs)
     finally:
-        compose("down", "--timeout", "1")
+        compose("down", "--volumes", "--timeout", "1")
     size = int(inspect("crosstalk", "{{.Size}}"))
     base = int(inspect("debian:bookworm-slim", "{{.Size}}"))
     say(f"the image has {size / 1e6:.0f} MB, {(size - base) / 1e6:.1f} MB of it on top of Debian")
@@ -116,6 +117,16 @@ def check_stop(container, line_peer, web_peer):
     check("its connection is closed with 1001", web_peer.close_code() == 1001)
     code = inspect(container, "{{.State.ExitCode}}")
     check(f"it ends by itself, with exit code {code}", code == "0")
+
+
+def check_memory(container):
+    compose("start")
+    check("it becomes healthy again", becomes_healthy(container))
+    peer = WebPeer("linus")
+    peer.send(type="history", room="lobby")
+    messages = peer.wait_for("history").get("messages", [])
+    texts = [message["text"] for message in messages]
+    check("what was said is still there", "hello from the terminal" in texts)
 
 
 class LinePeer:
