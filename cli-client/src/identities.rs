@@ -66,8 +66,13 @@ impl Identities {
         Ok(())
     }
 
+    /// Where everything about `server` is.
+    pub(crate) fn place(&self, server: &Address) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(file_name(&server.to_string())))
+    }
+
     fn path(&self, server: &Address, nick: &Nick) -> Option<PathBuf> {
-        let folder = self.folder.as_ref()?.join(file_name(&server.to_string()));
+        let folder = self.place(server)?;
         // A nickname begins with a letter, a digit or `_`, and has no separator of paths in it.
         Some(folder.join(nick.as_str().to_lowercase()))
     }

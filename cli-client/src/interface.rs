@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::address::Address;
 use crate::editor::Editor;
+use crate::journal::Kept;
 use crate::keys::Key;
 use crate::message::{Effect, Ending, Line, Message};
 use crate::model::{Front, Model};
@@ -91,6 +92,11 @@ impl Interface {
         }
     }
 
+    /// What is to be left to the next start, should this be the end.
+    pub(crate) fn kept(&self) -> Option<Vec<Kept>> {
+        Some(self.chat.as_ref()?.outbox.kept())
+    }
+
     /// What stays below the scroll-back on a screen so wide.
     pub(crate) fn live(&self, width: usize, style: &Style) -> Live {
         let (above, prompt) = match (&self.chat, self.questions.next()) {
@@ -128,16 +134,19 @@ impl Interface {
         }
     }
 
-    /// The answer to [`Effect::Recall`]: the token of whoever has had the nickname, if it is known.
-    pub(crate) fn recalled(&mut self, token: Option<Token>) -> Vec<Effect> {
+    /// The answer to [`Effect::Recall`]: the token of whoever has had the nickname, if it is known,
+    /// and what they had not sent.
+    pub(crate) fn recalled(&mut self, token: Option<Token>, kept: Vec<Kept>) -> Vec<Effect> {
         let Some((address, nick)) = self.questions.answers() else { return Vec::new() };
         let nick = nick.clone();
-        if self.chat.is_some() {
+        if let Some(chat) = &mut self.chat {
+            chat.outbox.adopt(kept);
             return self.happened(Message::Nick(nick, token));
         }
         let rooms = std::mem::take(&mut self.rooms);
         let mut chat = Model::new(nick, address.to_string(), rooms, Front::Terminal, self.seed);
         chat.token = token;
+        chat.outbox.adopt(kept);
         self.chat = Some(chat);
         vec![Effect::Connect]
     }

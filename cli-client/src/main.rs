@@ -20,6 +20,7 @@ mod frames;
 mod greeting;
 mod identities;
 mod interface;
+mod journal;
 mod keys;
 mod lists;
 mod membership;

@@ -11,6 +11,8 @@ use std::collections::VecDeque;
 
 use crosstalk_protocol::{Command, Message, Request, RequestId, RoomName, Target, Text};
 
+use crate::journal::Kept;
+
 /// Messages under way without a rate limit: enough to fill a long line with short messages.
 const WINDOW: usize = 64;
 
@@ -198,6 +200,29 @@ impl Outbox {
         for pending in self.failed.drain(..) {
             self.queue.push_back(Pending { state: State::Again, ..pending });
         }
+    }
+
+    /// Takes up what an earlier run has left.
+    pub(crate) fn adopt(&mut self, kept: Vec<Kept>) {
+        for Kept { request, failed } in kept {
+            let Some(id) = request.id else { continue };
+            let pending = Pending { id, command: request.command, state: State::Again };
+            if failed {
+                self.fail(pending);
+            } else {
+                self.queue.push_back(pending);
+            }
+        }
+    }
+
+    /// What is to be left to a later run, should this one end.
+    pub(crate) fn kept(&self) -> Vec<Kept> {
+        let kept = |pending: &Pending, failed| Kept {
+            request: Request { id: Some(pending.id.clone()), command: pending.command.clone() },
+            failed,
+        };
+        let queued = self.queue.iter().map(|pending| kept(pending, false));
+        queued.chain(self.failed.iter().map(|pending| kept(pending, true))).collect()
     }
 
     /// Forgets what has failed.

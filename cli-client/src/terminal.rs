@@ -16,6 +16,7 @@ use crate::arguments::{Arguments, default_nick};
 use crate::driver::Driver;
 use crate::identities::Identities;
 use crate::interface::Interface;
+use crate::journal::Journal;
 use crate::keys::{self, Key};
 use crate::message::{Effect, Ending, Line};
 use crate::questions::Questions;
@@ -41,6 +42,7 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<Ending> {
     let questions = Questions::new(arguments.address, arguments.nick, default_nick());
     let rooms = Rooms::entering(std::iter::once(RoomName::lobby()).chain(arguments.room));
     let mut interface = Interface::new(questions, rooms, fastrand::u64(..));
+    let mut journal = Journal::default();
     let mut driver = Driver::default();
     let mut screen = Screen::default();
     let _raw = RawMode::enter()?;
@@ -55,18 +57,34 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<Ending> {
                 Effect::Show(line) => lines.push(view::line(&line, &style)),
                 Effect::Exit(how) => ending = Some(how),
                 Effect::Recall(nick) => {
-                    let token = interface.address().and_then(|address| identities.recall(address, &nick));
-                    due.extend(interface.recalled(token));
+                    let address = interface.address();
+                    let token = address.and_then(|address| identities.recall(address, &nick));
+                    let place = address.and_then(|address| identities.place(address));
+                    let kept = match (place, &token) {
+                        (Some(place), Some(token)) => journal.open(&place, token),
+                        _ => Vec::new(),
+                    };
+                    due.extend(interface.recalled(token, kept));
                 }
                 Effect::Remember(nick, token) => {
-                    if let Some(address) = interface.address()
-                        && let Err(reason) = identities.remember(address, &nick, &token)
-                    {
+                    let Some(address) = interface.address() else { continue };
+                    if let Err(reason) = identities.remember(address, &nick, &token) {
                         lines.push(view::line(&Line::Client(reason), &style));
+                    }
+                    if let Some(place) = identities.place(address) {
+                        journal.open(&place, &token);
                     }
                 }
                 other => driver.perform(other, interface.address()),
             }
+        }
+        // That there is no place for it was said when the identity was to be kept.
+        if let Some(kept) = interface.kept() {
+            let _ = journal.keep(&kept);
+        }
+        if ending.is_some() && journal.holds() {
+            let words = "What has not arrived is kept for your next start here.".to_owned();
+            lines.push(view::line(&Line::Client(words), &style));
         }
         screen.draw(&mut stdout(), &lines, interface.live(width(), &style))?;
         if let Some(ending) = ending {

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crosstalk_tests::{JsonClient, LineClient, TestServer};
+use rustix::process::Signal;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
@@ -165,4 +166,36 @@ async fn a_server_that_is_killed_is_the_same_when_it_is_back() {
     let history = bob.request(json!({ "type": "history", "room": "lobby" })).await;
     let texts: Vec<_> = history["messages"].as_array().unwrap().iter().map(|row| &row["text"]).collect();
     assert_eq!(texts, ["before", "in the meantime"]);
+}
+
+#[tokio::test]
+async fn what_was_not_sent_when_the_client_ended_is_sent_by_the_next() {
+    let (state, data) = (Folder::new(), Folder::new());
+    let (mut server, address) = serve(&data.0, "127.0.0.1:0").await;
+    let mut terminal = enter(&state, &address.to_string()).await;
+    server.kill().await.expect("it is running");
+    terminal.shows("-- Connection lost").await;
+    terminal.type_in("first\r").await;
+    terminal.shows("(waiting for the connection) first").await;
+    terminal.type_in("\u{3}").await;
+    terminal.shows("-- What has not arrived is kept").await;
+    assert_eq!(terminal.exit().await, Some(0));
+    let (mut server, _) = serve(&data.0, &address.to_string()).await;
+    let mut terminal = enter(&state, &address.to_string()).await;
+    terminal.shows("alice: first").await;
+    // Killed, it has lost nothing either.
+    server.kill().await.expect("it is running");
+    terminal.shows("-- Connection lost").await;
+    terminal.type_in("second\r").await;
+    terminal.shows("(waiting for the connection) second").await;
+    terminal.signal(Signal::KILL);
+    assert_eq!(terminal.exit().await, None);
+    let (_server, _) = serve(&data.0, &address.to_string()).await;
+    let mut terminal = enter(&state, &address.to_string()).await;
+    terminal.shows("alice: second").await;
+    let mut bob = JsonClient::tcp(address).await;
+    bob.hello(json!({ "nick": "bob" })).await;
+    let history = bob.request(json!({ "type": "history", "room": "lobby" })).await;
+    let texts: Vec<_> = history["messages"].as_array().unwrap().iter().map(|row| &row["text"]).collect();
+    assert_eq!(texts, ["first", "second"]);
 }
