@@ -70,7 +70,7 @@ pub(crate) fn show_found(
 ) {
     let Some(mut search) = model.search.take_if(|search| Some(&search.id) == id) else { return };
     let older = search.before.is_some();
-    show(effects, Line::Server(words::found(&history.room, &search.words, history.messages.len(), older)));
+    show(effects, Line::Server(words::found(&history.room, history.messages.len(), older)));
     for message in &history.messages {
         note(model, message);
         show(effects, Line::Past(chat(model, message.clone())));
@@ -79,7 +79,7 @@ pub(crate) fn show_found(
     if !history.messages.is_empty() {
         let end = match search.before {
             Some(_) => "Server: there are older ones; /search without words shows them.",
-            None => "Server: end of the search.",
+            None => "Server: end of what was found.",
         };
         show(effects, Line::Server(end.to_owned()));
     }

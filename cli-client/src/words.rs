@@ -2,7 +2,7 @@
 //! the same.
 
 use crosstalk_protocol::line::render::{self, Notice, Style};
-use crosstalk_protocol::{Nick, Presence, Record, RoomName, clean, limits};
+use crosstalk_protocol::{Nick, Presence, Record, RoomName, limits};
 
 /// Who came and went. `own` is not news to oneself.
 pub(crate) fn presence(presence: &Presence, own: &Nick) -> Vec<String> {
@@ -61,13 +61,12 @@ pub(crate) fn history(room: &RoomName, count: usize) -> String {
 }
 
 /// The line above what was found in a room's log, `older` than what was found before.
-pub(crate) fn found(room: &RoomName, words: &str, count: usize, older: bool) -> String {
+pub(crate) fn found(room: &RoomName, count: usize, older: bool) -> String {
     let older = if older { "older " } else { "" };
-    let words = clean(words);
     match count {
-        0 => format!("Server: no {older}messages in {room} have the words: {words}"),
-        1 => format!("Server: one {older}message in {room} has the words: {words}"),
-        _ => format!("Server: {} {older}messages in {room} have the words: {words}", render::grouped(count)),
+        0 => format!("Server: nothing {older}found in {room}."),
+        1 => format!("Server: one {older}message found in {room}:"),
+        _ => format!("Server: {} {older}messages found in {room}:", render::grouped(count)),
     }
 }
 

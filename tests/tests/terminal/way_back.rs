@@ -126,9 +126,9 @@ async fn messages_are_changed_withdrawn_answered_and_found() {
     terminal.shows("Server: alice withdrew a message.").await;
     terminal.type_in("/search WORLD\r").await;
     terminal.shows("alice: hello world (edited)").await;
-    terminal.shows("Server: end of the search.").await;
+    terminal.shows("Server: end of what was found.").await;
     terminal.type_in("/search yes\r").await;
-    terminal.shows("Server: no messages in lobby have the words: yes").await;
+    terminal.shows("Server: nothing found in lobby.").await;
     server.stop().await;
 }
 

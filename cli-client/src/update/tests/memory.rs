@@ -140,7 +140,7 @@ fn a_search_goes_on_behind_what_it_has_shown() {
     assert_eq!(
         found,
         [
-            "Server: one message in lobby has the words: red fox",
+            "Server: one message found in lobby:",
             "bob: a red fox",
             "Server: there are older ones; /search without words shows them.",
         ]
@@ -148,7 +148,7 @@ fn a_search_goes_on_behind_what_it_has_shown() {
     let more = client.types("/search");
     assert!(more[0].contains(r#""before":5"#), "{more:?}");
     let found = client.hears(&listed("found", &more[0], "lobby", &[], false));
-    assert_eq!(found, ["Server: no older messages in lobby have the words: red fox"]);
+    assert_eq!(found, ["Server: nothing older found in lobby."]);
     assert!(client.types("/search")[0].contains("nothing older"));
 }
 
