@@ -5,8 +5,9 @@
 //! [`view`] what is shown of it. None of them knows a socket, a terminal, a file or a clock.
 //!
 //! Two front ends share them. At a terminal, [`interface`] adds questions, a line that is being
-//! typed ([`editor`], [`keys`]) and [`screen`] draws; [`terminal`] is the glue. In a pipe there is
-//! only [`pipe`]. Both have their connection and timers from [`driver`].
+//! typed ([`editor`], [`keys`]) and [`screen`] draws; [`terminal`] is the glue, and what lasts
+//! from one start to the next is in [`identities`] and [`journal`]. In a pipe there is only [`pipe`].
+//! Both have their connection and timers from [`driver`].
 
 mod address;
 mod arguments;
