@@ -1,5 +1,7 @@
 //! The store on disk, through its trait.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
