@@ -114,7 +114,9 @@ impl Writer {
                 if !is_own_fault(&error) {
                     self.trouble.begin(&error.to_string());
                 }
-                jobs.drain(..).for_each(|job| job.answer(Err(&error)));
+                for job in jobs.drain(..) {
+                    self.answer_failed(job, &error);
+                }
             }
         }
     }
@@ -133,6 +135,17 @@ impl Writer {
                 }
                 job.answer(Err(&error));
             }
+        }
+    }
+
+    /// Nothing could be written. Who was only looked for is found all the same.
+    fn answer_failed(&self, job: Job, error: &rusqlite::Error) {
+        match job {
+            Job::User(token, answer) => {
+                let found = questions::user(&self.connection, token);
+                drop(answer.send(found.map_err(|error| StoreError(error.to_string()))));
+            }
+            job => job.answer(Err(error)),
         }
     }
 
