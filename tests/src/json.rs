@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -20,7 +21,6 @@ pub struct JsonClient {
     name: String,
     transport: Transport,
     inbox: VecDeque<Value>,
-    requests: u32,
     close_code: Option<u16>,
 }
 
@@ -53,7 +53,7 @@ impl JsonClient {
     }
 
     fn new(transport: Transport) -> Self {
-        Self { name: "somebody".to_owned(), transport, inbox: VecDeque::new(), requests: 0, close_code: None }
+        Self { name: "somebody".to_owned(), transport, inbox: VecDeque::new(), close_code: None }
     }
 
     /// Connects over TCP and is let in as `nick`.
@@ -110,8 +110,9 @@ impl JsonClient {
     /// Sends one object with an id of its own, and waits for the answer that carries it. Events
     /// that come before it stay in the inbox.
     pub async fn request(&mut self, mut frame: Value) -> Value {
-        self.requests += 1;
-        let id = format!("request-{}", self.requests);
+        // No other client's, since it may be the same person's.
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let id = format!("request-{}", LAST.fetch_add(1, Ordering::Relaxed));
         frame["id"] = json!(id);
         let unread = self.inbox.len();
         self.send(frame).await;
