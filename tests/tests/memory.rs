@@ -112,6 +112,8 @@ async fn who_comes_back_on_lines_is_told_how_much_was_missed_and_how_to_see_it()
         alice.until(&format!("Server: {nick} is online!")).await;
         alice.send_line("/broadcast hello").await;
         back.expect("alice: hello").await;
+        drop(back);
+        alice.until(&format!("Server: {nick} is offline.")).await;
     }
     server.stop().await;
 }
