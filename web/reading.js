@@ -8,6 +8,7 @@
  */
 
 import { ask, put } from "./model.js";
+import { isLoaded } from "./rows.js";
 
 /** @import { Entered } from "./protocol.js" */
 /** @import { Room } from "./room.js" */
@@ -80,8 +81,7 @@ export function isWatched(state, key) {
 export function readAndReport(state, now) {
   let next = state;
   const room = state.current === null ? undefined : state.rooms.get(state.current);
-  const loaded = room !== undefined && (room.history === "more" || room.history === "all") && room.past === null;
-  if (room && loaded && isWatched(state, room.key)) next = put(next, readTo(room, newestMessage(room)));
+  if (room && isLoaded(room) && room.past === null && isWatched(state, room.key)) next = put(next, readTo(room, newestMessage(room)));
   if (!state.welcomed || now < state.reportedAt + REPORTED_EVERY_MS) return next;
   const behind = [...next.rooms.values()].filter(isUnreported);
   if (behind.length === 0) return next;

@@ -141,3 +141,8 @@ export function lastOf(room, isWanted) {
   const row = room.rows.findLast((one) => one.kind === "message" && one.life === room.life && isWanted(one.from));
   return row?.kind === "message" ? row : null;
 }
+
+/** Whether the newest messages are there, not only asked for. @param {Room} room */
+export function isLoaded(room) {
+  return room.history !== "none" && (room.history !== "loading" || oldest(room) !== null);
+}

@@ -5,7 +5,9 @@
 import { day, plural } from "../format.js";
 import { currentRoom } from "../model.js";
 import { shown as lookedAt } from "../past.js";
+import { isNews } from "../reading.js";
 import { title } from "../room.js";
+import { isLoaded } from "../rows.js";
 import { byId, el, setText } from "./dom.js";
 import { timelineItems } from "./items.js";
 import { KeyedList } from "./list.js";
@@ -79,9 +81,8 @@ export function timeline(dispatch) {
 
   /** @param {Room} room */
   const newMessages = (room) => {
-    if (shown?.key !== room.key || shown.life !== room.life) return 0;
-    const { seq } = shown;
-    return room.rows.filter((row) => row.kind === "message" && !row.mine && row.life === room.life && row.seq > seq).length;
+    const before = shown?.key === room.key && shown.life === room.life ? shown.seq : Infinity;
+    return room.rows.filter((row) => isNews(row, room.life, before)).length;
   };
 
   return {
@@ -98,8 +99,7 @@ export function timeline(dispatch) {
       }
       const part = lookedAt(room);
       const written = next.outbox.items.findLast(({ room: key, kind }) => key === room.key && kind === "send")?.id ?? "";
-      const loaded = room.history === "more" || room.history === "all";
-      const entered = shown?.key !== room.key || !shown.loaded;
+      const [loaded, entered] = [isLoaded(room), shown?.key !== room.key || !shown.loaded];
       if (entered || (written !== shown?.written && written !== "")) following = true;
       if (!following) missed += newMessages(room);
       scroller.setAttribute("aria-label", `Messages in ${title(room)}`);
