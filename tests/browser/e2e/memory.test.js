@@ -228,3 +228,57 @@ test("a link makes another device the same person, and leaves the address bar", 
   await connected(bob);
   await bob.locator("#you-button strong", { hasText: "alicia" }).waitFor();
 });
+
+test("what a closed tab has left to be sent goes out from another one, once", async () => {
+  const page = await open("alice");
+  const other = await page.context().newPage();
+  await other.goto(server.url);
+  await connected(other);
+  await server.kill();
+  await page.locator("#status-text", { hasText: "Next try in" }).waitFor();
+  await write(page, "left behind");
+  await pending(page).waitFor();
+  await write(other, "my own");
+  await page.close();
+  await startAgain();
+  await other.getByRole("button", { name: "Try now" }).click({ timeout: 1_000 }).catch(() => {});
+  await message(other, "left behind").waitFor();
+  await message(other, "my own").waitFor();
+  assert.equal(await other.locator(".message").count(), 2);
+  await other.reload();
+  await message(other, "left behind").waitFor();
+  assert.equal(await pending(other).count(), 0);
+});
+
+test("over plain HTTP, where tabs hold no locks, they ask each other", async () => {
+  const page = await open();
+  await page.context().addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }));
+  await enter(page, server.url, "alice");
+  const [copy] = await Promise.all([page.context().waitForEvent("page"), page.evaluate(() => void open(location.href))]);
+  await connected(copy);
+  await page.reload();
+  await connected(page);
+  const clients = await Promise.all([page, copy].map((tab) => tab.evaluate(() => sessionStorage.getItem("crosstalk.client"))));
+  assert.notEqual(clients[0], clients[1]);
+  await write(copy, "from the copy");
+  await message(page, "from the copy").waitFor();
+});
+
+test("a browser that keeps nothing says nothing, and works", async () => {
+  const page = await open();
+  await page.context().addInitScript(() => {
+    for (const name of ["localStorage", "sessionStorage", "indexedDB"]) {
+      Object.defineProperty(window, name, { get() { throw new DOMException("The operation is insecure.", "SecurityError"); } });
+    }
+  });
+  await enter(page, server.url, "alice");
+  await write(page, "before");
+  await message(page, "before").waitFor();
+  await server.kill();
+  await page.locator("#status-text", { hasText: "Next try in" }).waitFor();
+  await write(page, "in between");
+  await startAgain();
+  await page.getByRole("button", { name: "Try now" }).click({ timeout: 1_000 }).catch(() => {});
+  await message(page, "in between").waitFor();
+  assert.deepEqual(await texts(page), ["before", "in between"]);
+});
