@@ -61,7 +61,7 @@ async fn a_server_that_is_killed_again_and_again_loses_doubles_and_moves_nothing
     let mut torn = 0;
     for _ in 0..kills {
         kill_somewhen(&mut server, &mut crowd, &mut random).await;
-        if random.below(3) == 0 {
+        if random.below(2) == 0 {
             let path = data.path().join("crosstalk.db-wal");
             if let Some(wal) = Wal::open(&path).expect("the log can be read") {
                 let tear = *random.pick(&Tear::ALL);
