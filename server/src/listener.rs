@@ -100,7 +100,7 @@ fn admit(stream: TcpStream, peer: SocketAddr, port: Port, context: &Arc<Context>
         Ok(permit) => {
             let span =
                 tracing::info_span!("connection", id, %peer, transport = field::Empty, nick = field::Empty);
-            let task = connected(stream, port, context.clone(), permit).instrument(span);
+            let task = connected(stream, port, id, context.clone(), permit).instrument(span);
             context.tracker.spawn(task);
         }
         Err(code) => {
@@ -115,11 +115,11 @@ fn admit(stream: TcpStream, peer: SocketAddr, port: Port, context: &Arc<Context>
     }
 }
 
-async fn connected(stream: TcpStream, port: Port, context: Arc<Context>, permit: Permit) {
+async fn connected(stream: TcpStream, port: Port, id: u64, context: Arc<Context>, permit: Permit) {
     tracing::debug!("accepted");
     let served = match prepare(&stream) {
-        Ok(()) if port == Port::Tcp => serve_tcp(stream, &context).await,
-        Ok(()) => serve_http(stream, &context).await,
+        Ok(()) if port == Port::Tcp => serve_tcp(stream, id, &context).await,
+        Ok(()) => serve_http(stream, id, &context).await,
         Err(error) => Err(error),
     };
     drop(permit);
@@ -141,7 +141,7 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT))
 }
 
-async fn serve_tcp(stream: TcpStream, context: &Context) -> io::Result<Option<End>> {
+async fn serve_tcp(stream: TcpStream, id: u64, context: &Context) -> io::Result<Option<End>> {
     let detected = tokio::select! {
         detected = detect(&stream, true) => detected?,
         () = context.shutdown.cancelled() => Err(DisconnectCode::Shutdown),
@@ -149,7 +149,8 @@ async fn serve_tcp(stream: TcpStream, context: &Context) -> io::Result<Option<En
     Ok(Some(match detected {
         Ok((Kind::Json, first)) => {
             Span::current().record("transport", "json");
-            let door = JsonDoor::new(Lines::default(), Session::new(context.hub.clone(), context.rate));
+            let session = Session::new(context.hub.clone(), context.rate).opened_as(id);
+            let door = JsonDoor::new(Lines::default(), session);
             connection::run(stream, door, &first, &context.shutdown).await
         }
         Ok((Kind::Lines, first)) => {
@@ -172,7 +173,7 @@ async fn serve_tcp(stream: TcpStream, context: &Context) -> io::Result<Option<En
     }))
 }
 
-async fn serve_http(stream: TcpStream, context: &Context) -> io::Result<Option<End>> {
+async fn serve_http(stream: TcpStream, id: u64, context: &Context) -> io::Result<Option<End>> {
     match context.http.serve(stream, &context.shutdown).await.map_err(io::Error::other)? {
         None => {
             Span::current().record("transport", "http");
@@ -180,7 +181,8 @@ async fn serve_http(stream: TcpStream, context: &Context) -> io::Result<Option<E
         }
         Some((stream, first)) => {
             Span::current().record("transport", "websocket");
-            let door = JsonDoor::new(WebSocket::new(), Session::new(context.hub.clone(), context.rate));
+            let session = Session::new(context.hub.clone(), context.rate).opened_as(id);
+            let door = JsonDoor::new(WebSocket::new(), session);
             Ok(Some(connection::run(stream, door, &first, &context.shutdown).await))
         }
     }

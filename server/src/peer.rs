@@ -63,6 +63,8 @@ pub struct Peer {
     pub user: Arc<User>,
     /// What tells the person's clients apart.
     pub client: Option<RequestId>,
+    /// The number of its connection: greater than those of connections that were opened before.
+    pub opened: u64,
     mail: Mutex<Vec<Mail>>,
     bell: Bell,
     in_flight: AtomicUsize,
@@ -71,11 +73,12 @@ pub struct Peer {
 
 impl Peer {
     /// A connection of `user`.
-    pub fn new(id: PeerId, user: Arc<User>, client: Option<RequestId>) -> Self {
+    pub fn new(id: PeerId, user: Arc<User>, client: Option<RequestId>, opened: u64) -> Self {
         Self {
             id,
             user,
             client,
+            opened,
             mail: Mutex::default(),
             bell: Bell::default(),
             in_flight: AtomicUsize::new(0),

@@ -65,6 +65,8 @@ pub struct Session {
     hub: Arc<Hub>,
     rate: Option<u32>,
     limiter: Option<RateLimiter>,
+    /// The number of the connection.
+    opened: u64,
     /// From where somebody comes who cannot come back as the same person.
     passing: Option<IpAddr>,
     /// Since hello.
@@ -81,7 +83,13 @@ impl Session {
     pub fn new(hub: Arc<Hub>, rate: Option<u32>) -> Self {
         let limiter = rate.map(|rate| RateLimiter::new(rate, Instant::now()));
         let (rooms, asides) = (Vec::new(), Vec::new());
-        Self { hub, rate, limiter, passing: None, peer: None, rooms, turn: 0, asides }
+        Self { hub, rate, limiter, opened: 0, passing: None, peer: None, rooms, turn: 0, asides }
+    }
+
+    /// Says which connection this is: numbers grow in the order in which connections are opened.
+    pub fn opened_as(mut self, number: u64) -> Self {
+        self.opened = number;
+        self
     }
 
     /// The same for somebody at `from` who cannot come back as the same person.
@@ -192,12 +200,13 @@ impl Session {
             Some(_) => Visitor::Passing,
             None => Visitor::Returning { token, client, hidden },
         };
-        let arrival = self.hub.arrive(nick, visitor).await?;
+        let arrival = self.hub.arrive(nick, visitor, self.opened).await?;
         self.peer = Some(arrival.peer.clone());
         let Arrival { peer, token, resumed, .. } = &arrival;
         let user = &peer.user;
         let lobby = || vec![EntryRoom { room: RoomName::lobby(), position: None }];
         let listed = match rooms {
+            _ if peer.is_replaced() => Vec::new(),
             Some(rooms) => rooms,
             None if *resumed => Vec::new(),
             None => lobby(),

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use crosstalk_protocol::{Nick, RequestId, Seq};
+use crosstalk_protocol::{Nick, Seq};
 
 use crate::peer::{Mail, Peer, PeerId, lock};
 use crate::room::Room;
@@ -143,9 +143,20 @@ impl Places {
         Some(self.peers.swap_remove(at))
     }
 
-    /// Takes away the connections of the client with that label.
-    pub(crate) fn replace(&mut self, client: Option<&RequestId>) -> Vec<Arc<Peer>> {
-        self.peers.extract_if(.., |peer| peer.client.as_ref() == client).collect()
+    /// Adds a connection. Returns those that it takes the place of: the client that it is of has one
+    /// at a time. If the other was opened later, it is this one whose time is over: its hello was on
+    /// its way for long.
+    pub(crate) fn connect(&mut self, peer: &Arc<Peer>) -> Vec<Arc<Peer>> {
+        let is_of_client = |other: &Arc<Peer>| other.client == peer.client;
+        if self.peers.iter().any(|other| is_of_client(other) && other.opened > peer.opened) {
+            peer.replace();
+            return Vec::new();
+        }
+        let replaced: Vec<_> = self.peers.extract_if(.., |other| is_of_client(other)).collect();
+        // From now on they ask for nothing any more.
+        replaced.iter().for_each(|other| other.replace());
+        self.peers.push(peer.clone());
+        replaced
     }
 }
 

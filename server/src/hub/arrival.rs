@@ -41,18 +41,20 @@ pub struct Arrival {
 }
 
 impl Hub {
-    /// Lets somebody come, under a nickname. Who is connected already keeps the one they have.
+    /// Lets somebody come, under a nickname, over the connection numbered `opened`. Who is connected
+    /// already keeps the nickname they have.
     ///
     /// # Errors
     /// `nick-taken`, `busy`.
-    pub async fn arrive(&self, nick: &Nick, visitor: Visitor) -> Result<Arrival, ErrorReply> {
+    pub async fn arrive(&self, nick: &Nick, visitor: Visitor, opened: u64) -> Result<Arrival, ErrorReply> {
         let (token, client, hidden) = match visitor {
             Visitor::Passing => (None, None, false),
             Visitor::Returning { token, client, hidden } => {
                 if let Some(token) = token
                     && let Some((user, seats)) = self.known(TokenHash::of(&token)).await?
                 {
-                    return self.connect(nick, &user, seats, client, token);
+                    let peer = Peer::new(self.next_peer(), user, client, opened);
+                    return self.connect(nick, peer, seats, token);
                 }
                 (Some(new_token()), client, hidden)
             }
@@ -60,13 +62,13 @@ impl Hub {
         let hash = token.as_ref().map(TokenHash::of);
         let id = UserId(random() >> 1);
         let user = self.people.get_or_insert(id, || User::new(id, hash, nick.clone(), hidden));
-        let peer = Arc::new(Peer::new(self.next_peer(), user.clone(), client));
-        self.people.hello(&user, nick, || {
+        let peer = Arc::new(Peer::new(self.next_peer(), user.clone(), client, opened));
+        let replaced = self.people.hello(&user, nick, || {
             let mut places = user.places();
             places.loaded = true;
-            places.peers.push(peer.clone());
+            places.connect(&peer)
         })?;
-        let mut arrival = Arrival { peer, token, resumed: false, replaced: Vec::new() };
+        let mut arrival = Arrival { peer, token, resumed: false, replaced };
         if let Some(change) = saved(&user)
             && let Err(error) = self.store.change(change).await
         {
@@ -81,23 +83,19 @@ impl Hub {
     fn connect(
         &self,
         nick: &Nick,
-        user: &Arc<User>,
+        peer: Peer,
         seats: Vec<Seat>,
-        client: Option<RequestId>,
         token: Token,
     ) -> Result<Arrival, ErrorReply> {
-        let peer = Arc::new(Peer::new(self.next_peer(), user.clone(), client));
+        let peer = Arc::new(peer);
+        let user = &peer.user;
         let replaced = self.people.hello(user, nick, || {
             let mut places = user.places();
             if !places.loaded {
                 (places.seats, places.loaded) = (seats, true);
             }
-            let replaced = places.replace(peer.client.as_ref());
-            places.peers.push(peer.clone());
-            replaced
+            places.connect(&peer)
         })?;
-        // From now on they ask for nothing any more.
-        replaced.iter().for_each(|old| old.replace());
         drop(self.save(user));
         Ok(Arrival { peer, token: Some(token), resumed: true, replaced })
     }
@@ -154,6 +152,9 @@ impl Hub {
     pub fn reenter(&self, arrival: &Arrival, listed: &[EntryRoom]) -> Vec<Membership> {
         let peer = &arrival.peer;
         let user = &peer.user;
+        if peer.is_replaced() {
+            return Vec::new();
+        }
         let memberships: Vec<Membership> = self.rooms.look(|is_there| {
             let mut places = user.places();
             places.seats.retain(|seat| seat.room.pair.is_some() || is_there(&seat.room));

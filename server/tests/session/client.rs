@@ -42,6 +42,7 @@ pub(crate) struct Hello {
     pub(crate) token: Option<Token>,
     pub(crate) client: Option<&'static str>,
     pub(crate) rooms: Option<Vec<EntryRoom>>,
+    pub(crate) opened: u64,
 }
 
 impl Client {
@@ -55,8 +56,8 @@ impl Client {
     }
 
     pub(crate) async fn hello(hub: &Arc<Hub>, nick: &str, hello: Hello) -> Result<Self, ErrorCode> {
-        let mut session = Session::new(hub.clone(), None);
-        let Hello { token, client, rooms } = hello;
+        let Hello { token, client, rooms, opened } = hello;
+        let mut session = Session::new(hub.clone(), None).opened_as(opened);
         let nick = Nick::parse(nick).unwrap();
         let client = client.and_then(RequestId::new);
         let command = Command::Hello { nick, token, client, rooms, hidden: false };
@@ -66,7 +67,8 @@ impl Client {
             other => panic!("{other:?}"),
         };
         let Event::Welcome { ref rooms, .. } = welcome else { panic!("{welcome:?}") };
-        Ok(Self { session, epoch: rooms[0].position.epoch, welcome })
+        let epoch = rooms.first().map_or(0, |room| room.position.epoch);
+        Ok(Self { session, epoch, welcome })
     }
 
     /// What they are known by.

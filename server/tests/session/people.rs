@@ -106,6 +106,22 @@ async fn a_client_that_comes_back_takes_the_place_of_its_dead_connection() {
     }
 }
 
+#[tokio::test]
+async fn a_hello_that_was_on_its_way_for_long_takes_nobodys_place() {
+    for (_scratch, hub) in hubs().await {
+        let alice = Client::enter(&hub, "alice", None).await;
+        let token = Some(alice.token());
+        let hello = |opened| Hello { token: token.clone(), client: Some("page"), rooms: None, opened };
+        let mut second = Client::hello(&hub, "alice", hello(2)).await.unwrap();
+        let mut first = Client::hello(&hub, "alice", hello(1)).await.unwrap();
+        let end = first.session.read(Encoding::Json, 1_000, |_| {}).await;
+        assert_eq!(end, Err(DisconnectCode::Replaced));
+        drop(first);
+        second.say("still here").await;
+        assert_eq!(texts(&second.read().await), ["still here"]);
+    }
+}
+
 /// How many announcements of people a client has not read yet.
 async fn drain_presence(client: &mut Client) -> usize {
     // What was announced before something is said is in the log before it.
@@ -209,7 +225,7 @@ async fn a_room_left_meanwhile_is_not_entered_again_by_its_position() {
         desk.ask(Command::Leave { room: room("dev") }).await.unwrap();
         let position = Some(Position { epoch: 1, seq: 0 });
         let rooms = Some(vec![EntryRoom { room: room("dev"), position }]);
-        let hello = Hello { token: Some(desk.token()), client: Some("phone"), rooms };
+        let hello = Hello { token: Some(desk.token()), client: Some("phone"), rooms, opened: 0 };
         let mut phone = Client::hello(&hub, "alice", hello).await.unwrap();
         assert_eq!(names(&phone), ["lobby"]);
         let events = phone.read().await;
