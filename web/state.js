@@ -62,7 +62,7 @@ const HISTORY_PAGE = 50;
  *   | { type: "withdraw", key: string, seq: number, sure: boolean }
  *   | { type: "search", words: string } | { type: "search-further" }
  *   | { type: "sign-out" }
- *   | { type: "dialog", dialog: Dialog }
+ *   | { type: "dialog", dialog: Dialog } | { type: "closed", dialog: Dialog }
  *   | { type: "attention", here: boolean }
  *   | { type: "again", id: string } | { type: "discard", id: string }} Event
  */
@@ -111,6 +111,8 @@ function step(state, event, now) {
     case "more-members": return moreMembers(state);
     case "more-rooms": return listRooms(state, true);
     case "dialog": return openDialog(state, event.dialog);
+    // A key may have opened another one before the browser says that this one is closed.
+    case "closed": return state.dialog === event.dialog ? openDialog(state, "none") : state;
     case "attention": return attend(state, event.here);
     case "again": return sendAgain(state, event.id, now);
     case "discard": return { ...state, outbox: outbox.without(state.outbox, event.id) };

@@ -25,10 +25,8 @@ export function dialogs(dispatch) {
   /** @type {Dialog} */
   let open = "none";
 
-  for (const dialog of all.values()) {
-    dialog.addEventListener("close", () => {
-      if (all.get(open) === dialog) dispatch({ type: "dialog", dialog: "none" });
-    });
+  for (const [name, dialog] of all) {
+    dialog.addEventListener("close", () => dispatch({ type: "closed", dialog: name }));
     // A press on the backdrop is one on the dialog itself, outside of what it holds.
     dialog.addEventListener("pointerdown", (event) => {
       if (event.target === dialog && outside(dialog, event)) dialog.close();
