@@ -2,9 +2,9 @@
 //!
 //! The log owns the order of its entries. Appending is the sequencer's alone; reading is from a
 //! [`Cursor`], and history and live traffic are the same reading. A cursor that has fallen behind
-//! the segments is told so, and goes on with the newest entries, which are [kept](kept) by
-//! themselves: news about people come and go without pushing out what was said. What is not
-//! kept in memory either is the store's. The log knows no peer.
+//! the segments is told so, and goes on with the newest entries, which are kept by themselves: news
+//! about people come and go without pushing out what was said. What is not kept in memory either is
+//! the store's. The log knows no peer.
 
 mod kept;
 

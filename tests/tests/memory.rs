@@ -203,7 +203,7 @@ async fn a_server_that_was_killed_remembers_people_rooms_and_what_was_read() {
     );
     let row = |name: &Value| {
         let rooms = back["rooms"].as_array().expect("a list").iter();
-        rooms.cloned().find(|row| row["room"] == *name).expect("a room that alice was in")
+        rooms.into_iter().find(|row| row["room"] == *name).cloned().expect("a room that alice was in")
     };
     let dev = row(&json!("dev"));
     assert_eq!((&dev["seq"], &dev["read"], &dev["unread"]), (&json!(3), &json!(1), &json!(2)));

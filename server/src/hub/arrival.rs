@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use crosstalk_protocol::line::render::Notice;
 use crosstalk_protocol::{EntryRoom, ErrorReply, Nick, RequestId, Token};
 
-use super::{Hub, Membership, saved};
+use super::profile::saved;
+use super::{Hub, Membership};
 use crate::peer::{Peer, PeerId};
 use crate::sequencer::busy;
 use crate::store::{Partner, StoredSeat, StoredUser, TokenHash, UserId};

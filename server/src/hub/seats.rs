@@ -1,0 +1,294 @@
+//! Who is in which room. A person is in a room with all their connections: whatever one of them
+//! enters or leaves, the others enter or leave with it.
+
+use std::sync::Arc;
+
+use crosstalk_protocol::line::render::Notice;
+use crosstalk_protocol::{Entered, ErrorCode, ErrorReply, Nick, Position, RoomName, Seq};
+
+use super::{Hub, no_such_user};
+use crate::limits::ROOMS_PER_CONNECTION;
+use crate::log::{Cursor, Log};
+use crate::peer::{Mail, Peer};
+use crate::room::Room;
+use crate::sequencer::busy;
+use crate::store::{Answer, Change};
+use crate::user::{Seat, User};
+
+/// A room that a peer is in, and where it reads.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// The room.
+    pub room: Arc<Room>,
+    /// Where the peer reads.
+    pub cursor: Cursor,
+    /// News about people up to this number are older than the peer's being here.
+    pub known: u64,
+    /// In a direct conversation, the other person.
+    pub with: Option<Arc<User>>,
+}
+
+impl Membership {
+    /// What the peer is told of it, with what its person has read.
+    pub fn entered(&self, read: Option<Seq>, unread: usize) -> Entered {
+        Entered {
+            room: self.room.name.clone(),
+            position: Position { epoch: self.room.log.epoch(), seq: self.cursor.seen() },
+            count: if self.with.is_some() { 2 } else { self.room.count() },
+            with: self.with.as_ref().map(|user| user.nick()),
+            read,
+            unread,
+        }
+    }
+}
+
+/// The direct conversation with somebody, as one of the two finds it.
+#[derive(Debug)]
+pub struct Direct {
+    /// The room of two.
+    pub room: Arc<Room>,
+    /// The other person.
+    pub with: Arc<User>,
+    /// The finder's place in it, if it is new.
+    pub entered: Option<Membership>,
+}
+
+impl Hub {
+    /// Lets `peer`, and whoever else is the same person, into a public room. It reads behind
+    /// `position` or at the end; where `position` means nothing to the log, reading begins with what
+    /// memory holds.
+    ///
+    /// # Errors
+    /// `no-such-room`.
+    pub async fn enter(
+        &self,
+        peer: &Arc<Peer>,
+        name: &RoomName,
+        position: Option<Position>,
+        notice: impl FnOnce(&RoomName) -> Notice,
+    ) -> Result<Membership, ErrorReply> {
+        let take_seat = |room: &Arc<Room>| self.take_seat(peer, room, position, &notice(&room.name));
+        let (membership, stored) = self.rooms.enter(name, take_seat)?;
+        self.see_stored(Some(stored), "who entered a room").await;
+        Ok(membership)
+    }
+
+    /// Creates a public room with `peer` in it. Where there are as many as there may be, an empty
+    /// one makes room: of those that nothing is lost with, the one that has been silent for longest.
+    ///
+    /// # Errors
+    /// `room-exists`, `too-many-rooms`, `busy`.
+    pub async fn create(&self, peer: &Arc<Peer>, name: &RoomName) -> Result<Membership, ErrorReply> {
+        if name.is_direct() {
+            return Err(ErrorReply::new(ErrorCode::BadRoom, "Names with @ belong to direct conversations."));
+        }
+        let notice = Notice::Joined { nick: peer.user.nick(), room: name.clone() };
+        let mut room_stored = None;
+        let new = || {
+            let (room, stored) = self.new_room(|_| name.clone(), None);
+            room_stored = Some(stored);
+            room
+        };
+        let enter = |room: &Arc<Room>| self.take_seat(peer, room, None, &notice);
+        let (removed, (membership, seat_stored)) =
+            self.rooms.create(name, self.store.is_durable(), new, enter)?;
+        if let Some(room) = removed {
+            self.forget(&room);
+        }
+        let stored = match room_stored {
+            Some(stored) => stored.await,
+            None => Ok(()),
+        };
+        match stored.and(seat_stored.await) {
+            Ok(()) => Ok(membership),
+            Err(error) => {
+                tracing::error!(%error, room = %name, "a room was not stored");
+                self.leave(peer, &membership.room, None).await;
+                Err(busy("The server cannot store rooms at the moment"))
+            }
+        }
+    }
+
+    /// Lets a person out of a room, with all their connections. An unused room is removed.
+    pub async fn leave(&self, peer: &Peer, room: &Arc<Room>, notice: Option<Notice>) {
+        let stored = self.vacate(peer, room, notice);
+        self.see_stored(stored, "who left a room").await;
+    }
+
+    /// The same, for whoever need not wait until it is stored.
+    pub(crate) fn vacate(
+        &self,
+        peer: &Peer,
+        room: &Arc<Room>,
+        notice: Option<Notice>,
+    ) -> Option<Answer<'_, ()>> {
+        let user = &peer.user;
+        let mut places = user.places();
+        places.give_up(room.id);
+        for other in &places.peers {
+            room.leave(other, notice.clone(), |announcement| self.announce(room, announcement, other.id));
+            if other.id != peer.id {
+                other.post(Mail::Left { room: room.name.clone() });
+            }
+        }
+        drop(places);
+        let left = user.token().map(|_| Change::Leave { user: user.id, room: room.id });
+        let stored = left.map(|change| self.store.change(change));
+        self.give_up(room);
+        stored
+    }
+
+    /// Whoever leaves a room last, or a conversation of two, leaves nothing behind that is not used.
+    fn give_up(&self, room: &Arc<Room>) {
+        match room.pair {
+            Some(pair) => self.directs.end(pair, room),
+            None => {
+                if self.rooms.remove_unused(room) {
+                    self.forget(room);
+                }
+            }
+        }
+    }
+
+    /// Ends a connection. With the last one, the person is here no longer: their nickname is free,
+    /// and who cannot come back has left all rooms. `quit` says whether they said goodbye.
+    pub fn disconnect(&self, peer: &Peer, quit: bool) {
+        let user = &peer.user;
+        let mut places = user.places();
+        // One that was replaced is no connection of theirs any more.
+        if places.disconnect(peer.id).is_none() {
+            return;
+        }
+        let gone = places.peers.is_empty();
+        // Whoever is in the lobby has it from there; once is enough.
+        let told_in_lobby = places.seats.iter().any(|seat| seat.room.name.is_lobby());
+        for Seat { room, .. } in &places.seats {
+            let tells = room.name.is_lobby() || !told_in_lobby;
+            let notice = tells.then(|| Notice::Offline { nick: user.nick(), quit });
+            room.leave(peer, notice, |announcement| self.announce(room, announcement, peer.id));
+        }
+        let left =
+            if gone && user.token().is_none() { std::mem::take(&mut places.seats) } else { Vec::new() };
+        drop(places);
+        left.iter().for_each(|seat| self.give_up(&seat.room));
+        if gone {
+            drop(self.save(user));
+            self.people.goodbye(user, !self.store.is_durable());
+        }
+    }
+
+    /// Gives `peer`'s person a seat in a public room, and lets in all their connections.
+    fn take_seat<'a>(
+        &'a self,
+        peer: &Arc<Peer>,
+        room: &Arc<Room>,
+        position: Option<Position>,
+        notice: &Notice,
+    ) -> (Membership, Answer<'a, ()>) {
+        let user = &peer.user;
+        let mut places = user.places();
+        let seat = Seat { room: room.clone(), read: 0, with: None };
+        let membership = self.let_in(peer, &seat, position, Some(notice.clone()));
+        if places.seat(room.id).is_some() {
+            return (membership, Box::pin(std::future::ready(Ok(()))));
+        }
+        for other in places.peers.iter().filter(|other| other.id != peer.id) {
+            other.post(Mail::Entered(self.let_in(other, &seat, None, None)));
+        }
+        places.seats.push(seat);
+        let stored = match user.token() {
+            Some(_) => self.store.change(Change::Enter { user: user.id, room: room.id }),
+            None => Box::pin(std::future::ready(Ok(()))),
+        };
+        (membership, stored)
+    }
+
+    /// Gives `user` a seat, unless they have it. Returns the connections that are in the room now,
+    /// and were not before.
+    fn seat(&self, user: &Arc<User>, seat: Seat) -> Vec<(Arc<Peer>, Membership)> {
+        let mut places = user.places();
+        if places.seat(seat.room.id).is_some() {
+            return Vec::new();
+        }
+        if user.token().is_some() {
+            self.change(Change::Enter { user: user.id, room: seat.room.id });
+        }
+        places.seats.push(seat.clone());
+        let let_in = |peer: &Arc<Peer>| (peer.clone(), self.let_in(peer, &seat, None, None));
+        places.peers.iter().map(let_in).collect()
+    }
+
+    pub(super) fn let_in(
+        &self,
+        peer: &Arc<Peer>,
+        seat: &Seat,
+        position: Option<Position>,
+        notice: Option<Notice>,
+    ) -> Membership {
+        let Seat { room, with, .. } = seat;
+        let cursor = |log: &Log| match position {
+            None => log.end(),
+            Some(position) => log.cursor(position).unwrap_or_else(|| log.start()),
+        };
+        let announce = |announcement| self.announce(room, announcement, peer.id);
+        let (cursor, known) = room.enter(peer, cursor, notice, announce);
+        Membership { room: room.clone(), cursor, known, with: with.clone() }
+    }
+
+    /// The direct conversation of `peer` with whoever is called `nick`, opened if need be. Everybody
+    /// else who is let into it is told by mail; `peer`'s own membership is returned if it is new.
+    ///
+    /// # Errors
+    /// `no-such-user`: nobody, or nobody who can be seen. `too-many-rooms`, `busy`.
+    pub async fn direct(&self, peer: &Arc<Peer>, nick: &Nick) -> Result<Direct, ErrorReply> {
+        let with = self.find(nick).ok_or_else(no_such_user)?;
+        let user = &peer.user;
+        if with.id == user.id {
+            return Err(ErrorReply::new(ErrorCode::NoSuchUser, "That is yourself; write to somebody else."));
+        }
+        let mut stored = None;
+        let pair = [user.id, with.id];
+        let (room, is_new) = self.directs.get_or_insert(pair, || {
+            let is_open = |seat: &&Seat| seat.with.is_some() && !seat.room.has_ended();
+            if user.places().seats.iter().filter(is_open).count() >= ROOMS_PER_CONNECTION {
+                let message = format!(
+                    "You are in {ROOMS_PER_CONNECTION} direct conversations, which is all you may be in; leave one first."
+                );
+                return Err(ErrorReply::new(ErrorCode::TooManyRooms, message));
+            }
+            let (room, answer) = self.new_room(|id| RoomName::direct(u64::from(id.0)), Some(pair));
+            stored = Some(answer);
+            Ok(room)
+        })?;
+        let mut entered = None;
+        for (one, other) in [(user, &with), (&with, user)] {
+            let seat = Seat { room: room.clone(), read: 0, with: Some(other.clone()) };
+            for (member, membership) in self.seat(one, seat) {
+                if member.id == peer.id {
+                    entered = Some(membership);
+                } else {
+                    member.post(Mail::Entered(membership));
+                }
+            }
+        }
+        if let (true, Some(stored)) = (is_new, stored)
+            && let Err(error) = stored.await
+        {
+            tracing::error!(%error, "a direct conversation was not stored");
+            self.leave(peer, &room, None).await;
+            return Err(busy("The server cannot store messages at the moment"));
+        }
+        Ok(Direct { room, with, entered })
+    }
+
+    /// The direct conversation of `user` with whoever is called `nick`, if there is one.
+    ///
+    /// # Errors
+    /// `no-such-user`: nobody, nobody who can be seen, or nobody that `user` has spoken with.
+    pub fn existing_direct(&self, user: &User, nick: &Nick) -> Result<Arc<Room>, ErrorReply> {
+        let other = self.find(nick).ok_or_else(no_such_user)?;
+        self.directs.get([user.id, other.id]).ok_or_else(|| {
+            ErrorReply::new(ErrorCode::NoSuchUser, format!("You have no conversation with {nick} yet."))
+        })
+    }
+}
