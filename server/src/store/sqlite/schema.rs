@@ -12,7 +12,7 @@ const MIGRATIONS: [&str; 1] = [include_str!("migrations/1.sql")];
 /// The version that this program reads and writes.
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
 
-/// Bytes of a page. Measured: see `examples/store.rs`.
+/// Bytes of a page: SQLite's own default. Larger ones made no difference that could be seen.
 const PAGE_SIZE: i32 = 4096;
 
 /// Gives an empty file what can only be given to an empty one. It does not reach the write-ahead log:
