@@ -22,7 +22,8 @@ async fn gather(server: &TestServer, random: &mut Random) -> Crowd {
     for (way, address, name) in [(Way::Tcp, server.tcp(), "program"), (Way::WebSocket, server.http(), "page")]
     {
         for number in 1..=4 {
-            crowd.join(Talker::new(&format!("{name}-{number}"), way, address, random.bits()));
+            let talker = Talker::new(&format!("{name}-{number}"), way, address, random.bits());
+            crowd.join(talker.pausing(Duration::from_millis(5)));
         }
     }
     crowd.join(Talker::new("romeo", Way::Tcp, server.tcp(), random.bits()).with_friend("juliet"));
@@ -43,8 +44,8 @@ async fn kill_somewhen(server: &mut TestServer, crowd: &mut Crowd, random: &mut 
             sleep(Duration::from_micros(random.below(30_000) as u64)).await;
         }
         1 | 2 => sleep(Duration::from_micros(random.below(50_000) as u64)).await,
-        3 => crowd.hears(1 + random.below(2_000)).await,
-        _ => crowd.hears(1 + random.below(400)).await,
+        3 => crowd.hears(1 + random.below(4_000)).await,
+        _ => crowd.hears(1 + random.below(1_000)).await,
     }
     server.kill().await;
 }
@@ -77,9 +78,8 @@ async fn a_server_that_is_killed_again_and_again_loses_doubles_and_moves_nothing
     let lives: usize = checker.journals.iter().map(|journal| journal.lives).sum();
     println!("{kills} kills, {torn} torn logs, {lives} connections, {said} messages, seen {heard} times");
     checker.assert_nothing_lost();
+    assert!(checker.histories.keys().any(|room| room.starts_with('@')), "nobody talked to a friend");
     assert!(kills < 20 || torn > 0, "no write was torn");
     assert!(said as u64 > kills, "hardly anything was said");
     server.stop().await;
-    let check = TestServer::run(&["check", "--data", &data.path().display().to_string()]).await;
-    assert_eq!(check.code, Some(0), "{check:?}");
 }
