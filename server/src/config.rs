@@ -1,8 +1,11 @@
 //! The command line. Each flag is also an environment variable.
 
+mod amount;
+
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::builder::{FalseyValueParser, RangedU64ValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -10,6 +13,7 @@ use thiserror::Error;
 
 use crate::http::Origin;
 use crate::limits;
+use crate::store::Retention;
 
 /// A chat server in which a terminal and a browser are equals.
 ///
@@ -33,6 +37,19 @@ pub struct Config {
     /// What a message survives once its sender has been told that it is there
     #[arg(long, env = "CROSSTALK_SYNC", value_name = "HOW", default_value = "full")]
     pub sync: Sync,
+
+    /// How old a room's entries may become, such as 12h, 30d or 1y; older ones are removed. Nothing
+    /// counts that says how much is kept if --ephemeral keeps nothing
+    #[arg(long, env = "CROSSTALK_RETENTION_AGE", value_name = "AGE|off", default_value = "off", value_parser = amount::age)]
+    pub retention_age: Limit<Duration>,
+
+    /// How many messages of a room are kept; the oldest go first
+    #[arg(long, env = "CROSSTALK_RETENTION_MESSAGES", value_name = "N|off", default_value = "off")]
+    pub retention_messages: Limit<u64>,
+
+    /// How many bytes of a room are kept, such as 100M or 2G: of text, with 64 more for each entry
+    #[arg(long, env = "CROSSTALK_RETENTION_SIZE", value_name = "SIZE|off", default_value = "off", value_parser = amount::size)]
+    pub retention_size: Limit<u64>,
 
     /// Write nothing to disk: rooms and history begin anew with the server
     #[arg(long, env = "CROSSTALK_EPHEMERAL", value_parser = FalseyValueParser::new())]
@@ -146,6 +163,15 @@ impl Config {
         let directory = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let data = directory("XDG_DATA_HOME").or_else(|| Some(directory("HOME")?.join(".local/share")));
         Ok(Some(data.ok_or(NoDataDirectory)?.join("crosstalk")))
+    }
+
+    /// How much of a room is kept.
+    pub fn retention(&self) -> Retention {
+        Retention {
+            age: self.retention_age.get(),
+            messages: self.retention_messages.get(),
+            bytes: self.retention_size.get(),
+        }
     }
 
     /// Where a program on this machine finds the HTTP port.

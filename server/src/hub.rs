@@ -13,6 +13,7 @@ mod people;
 mod profile;
 mod rooms;
 mod seats;
+mod tidying;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -42,6 +42,7 @@ mod server;
 pub mod session;
 pub mod store;
 pub mod transport;
+pub mod upkeep;
 pub mod user;
 
 pub use server::{Server, StartError};

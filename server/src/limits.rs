@@ -123,6 +123,15 @@ pub const ABSENCES_MAX: usize = 10_000;
 /// How long after they have gone.
 pub const ABSENCE_TIME: Duration = Duration::from_secs(60 * 60);
 
+/// How long the store remembers people who do not come, with their rooms.
+pub const FORGET_TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Between two times at which it is told who is here, and may forget others.
+pub const TIDY_TIME: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// How long after the start that is done first: everybody is busy coming back before.
+pub const TIDY_FIRST: Duration = Duration::from_secs(10 * 60);
+
 /// How long its author can change or withdraw a message. It is for mending; what has been answered
 /// and built upon stays.
 pub const EDIT_TIME: Duration = Duration::from_secs(60 * 60);

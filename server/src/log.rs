@@ -121,6 +121,9 @@ impl Log {
                 Record::Deleted(deleted) => self.amend(&mut tail, deleted.target, None),
             }
         }
+        // The store may have removed some already, between storing and this.
+        let expired = tail.kept.expired();
+        self.meter.remove(tail.kept.expire(expired));
         self.end.fetch_add(1, Ordering::Release);
         let dropped = self.trim(&mut tail);
         drop(tail);
@@ -146,10 +149,13 @@ impl Log {
     pub fn expire(&self, seq: Seq) {
         let mut tail = self.tail_mut();
         self.meter.remove(tail.kept.expire(seq));
+        let mut dropped = Vec::new();
         while tail.segments.front().is_some_and(|segment| segment.last_seq() <= seq) {
-            tail.drop_segment();
+            dropped.extend(tail.drop_segment());
         }
         tail.cut = tail.cut.max(seq);
+        drop(tail);
+        drop(dropped); // Freed outside the lock.
     }
 
     /// Begins behind `last_seq`, where the store has come to while the room was not in memory.

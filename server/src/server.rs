@@ -19,7 +19,7 @@ use crate::hub::Hub;
 use crate::limits::DRAIN_TIME;
 use crate::listener::{self, Context};
 use crate::store::{Durability, Ephemeral, Fault, OpenError, Sqlite, SqliteOptions, Store, StoreError};
-use crate::{presence, sequencer};
+use crate::{presence, sequencer, upkeep};
 
 /// Why a server did not start. One line, which says what to do.
 #[derive(Debug, Error)]
@@ -56,6 +56,7 @@ pub struct Server {
     http: SocketAddr,
     context: Arc<Context>,
     presence: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
     sequencer: JoinHandle<()>,
     store: Arc<dyn Store>,
 }
@@ -84,6 +85,7 @@ impl Server {
         };
         let sequencer = tokio::spawn(sequencer::run(drafts, store.clone()));
         let presence = tokio::spawn(presence::run(hub.clone()));
+        let upkeep = tokio::spawn(upkeep::run(hub.clone(), store.clone()));
 
         let shutdown = CancellationToken::new();
         let context = Arc::new(Context {
@@ -104,7 +106,7 @@ impl Server {
         });
         context.tracker.spawn(listener::accept(tcp, listener::Port::Tcp, context.clone()));
         context.tracker.spawn(listener::accept(http, listener::Port::Http, context.clone()));
-        Ok(Self { tcp: tcp_address, http: http_address, context, presence, sequencer, store })
+        Ok(Self { tcp: tcp_address, http: http_address, context, presence, upkeep, sequencer, store })
     }
 
     /// Where terminals connect.
@@ -122,20 +124,23 @@ impl Server {
         tokio::select! {
             _ = &mut self.sequencer => {}
             _ = &mut self.presence => {}
+            _ = &mut self.upkeep => {}
         }
     }
 
     /// Stops accepting, tells every peer, and waits at most [`DRAIN_TIME`] for them to go. Returns
     /// how many connections were cut off.
     pub async fn stop(self) -> usize {
-        let Self { context, presence, sequencer, store, .. } = self;
+        let Self { context, presence, upkeep, sequencer, store, .. } = self;
         context.hub.close();
         context.shutdown.cancel();
         context.tracker.close();
         let drained = timeout(DRAIN_TIME, context.tracker.wait()).await;
         let cut_off = if drained.is_ok() { 0 } else { context.tracker.len() };
-        presence.abort();
-        let _ = presence.await;
+        for task in [presence, upkeep] {
+            task.abort();
+            let _ = task.await;
+        }
         // With the last holder of the hub, the queue closes; what is in it is still stored.
         drop(context);
         if cut_off == 0 {
@@ -155,7 +160,8 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
         Sync::Off => Durability::Off,
     };
     let fault = Arc::new(Fault::from_environment());
-    Ok(Arc::new(Sqlite::open(&path, SqliteOptions { durability, fault })?))
+    let options = SqliteOptions { durability, retention: config.retention(), fault };
+    Ok(Arc::new(Sqlite::open(&path, options)?))
 }
 
 fn listen(address: SocketAddr, purpose: &'static str, flag: &'static str) -> Result<TcpListener, StartError> {

@@ -5,9 +5,11 @@
 //! its answer is awaited: who needs no answer drops it. Reading never waits for writing.
 
 mod ephemeral;
+mod retention;
 mod sqlite;
 mod words;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -19,6 +21,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 pub use ephemeral::Ephemeral;
+pub use retention::{Expiry, Retention};
 pub use sqlite::{Durability, Fault, OpenError, Sqlite, SqliteOptions};
 pub use words::Words;
 
@@ -31,7 +34,7 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Se
 pub struct StoreError(pub String);
 
 /// A room, as long as the data lives. Numbers are never given twice.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct RoomId(pub u32);
 
 /// A person, as long as the data lives: 63 bits, at random.
@@ -183,6 +186,28 @@ pub enum Change {
         /// The last entry read.
         seq: Seq,
     },
+    /// People and conversations that are of no use any more can go, by and by.
+    TidyUp(Unused),
+}
+
+/// What tells who and what is of no use any more.
+#[derive(Clone, Debug)]
+pub struct Unused {
+    /// People who were last seen before that, in milliseconds since 1970, can go with their seats.
+    pub people_since: u64,
+    /// Direct conversations up to this number can go, if nobody has a seat in them,
+    pub rooms_until: RoomId,
+    /// and if they are none of these, in which there is somebody who cannot come back.
+    pub rooms_in_use: HashSet<RoomId>,
+}
+
+/// Part of a room's log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// The entries, oldest first.
+    pub records: Vec<Record>,
+    /// Entries up to this number had been removed by retention when these were read.
+    pub expired: Seq,
 }
 
 /// Part of what a search finds, oldest first.
@@ -220,10 +245,9 @@ pub trait Store: Send + Sync + 'static {
     /// At most `limit` entries of a room, oldest first, as they are now: a message that was changed
     /// has its new words, one that was withdrawn is left out, and so is its change. Fewer, or none, if
     /// the store has no more in that range.
-    fn records<'a>(&'a self, room: &'a RoomKey, range: HistoryRange, limit: usize)
-    -> Answer<'a, Vec<Record>>;
+    fn records<'a>(&'a self, room: &'a RoomKey, range: HistoryRange, limit: usize) -> Answer<'a, Page>;
 
-    /// The same of messages alone.
+    /// The messages alone.
     fn messages<'a>(
         &'a self,
         room: &'a RoomKey,
@@ -252,6 +276,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Why nothing can be stored at the moment, if so.
     fn trouble(&self) -> Option<String>;
+
+    /// Waits until retention has removed something that was not handed over yet: one number a room.
+    /// Nothing is lost if the future is dropped.
+    fn expiries(&self) -> Pin<Box<dyn Future<Output = Vec<Expiry>> + Send + '_>>;
 }
 
 /// By whom a message is.

@@ -1,6 +1,6 @@
 //! Direct conversations: one room for each two who speak with each other, until one of them leaves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::peer::lock;
@@ -52,6 +52,11 @@ impl Directs {
     /// The conversation whose room has that number.
     pub(super) fn by_id(&self, id: RoomId) -> Option<Arc<Room>> {
         lock(&self.rooms).by_pair.values().filter_map(Weak::upgrade).find(|room| room.id == id)
+    }
+
+    /// The rooms of all conversations.
+    pub(super) fn ids(&self) -> HashSet<RoomId> {
+        lock(&self.rooms).by_pair.values().filter_map(Weak::upgrade).map(|room| room.id).collect()
     }
 
     /// Forgets a conversation that one of the two has left. Another of the same two may have begun

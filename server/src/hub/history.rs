@@ -6,7 +6,7 @@ use crosstalk_protocol::{ErrorReply, History, HistoryRange, Nick, Record, Seq};
 use super::Hub;
 use crate::room::Room;
 use crate::sequencer::busy;
-use crate::store::{Authored, By, Hits, StoreError, UserId, Words};
+use crate::store::{Authored, By, Hits, Page, StoreError, UserId, Words};
 
 /// What a cursor that has fallen behind has missed.
 #[derive(Debug)]
@@ -43,7 +43,13 @@ impl Hub {
             });
         }
         let next = recent.entries.first().map_or(recent.last_seq + 1, Record::seq);
-        let mut stored = self.store.records(&room.key(), HistoryRange::After(after), PAGE_MAX).await?;
+        let range = HistoryRange::After(after);
+        let Page { records: mut stored, expired } = self.store.records(&room.key(), range, PAGE_MAX).await?;
+        // The store may have removed more than memory has heard of.
+        if after < expired {
+            room.log.expire(expired);
+            return Ok(Missed::Lost { before: expired + 1 });
+        }
         stored.retain(|record| record.seq() < next);
         Ok(match (stored.is_empty(), self.store.is_durable()) {
             (false, _) => Missed::Records(stored),

@@ -150,6 +150,15 @@ impl People {
             .cloned()
     }
 
+    /// Everybody who is connected.
+    pub(super) fn connected(&self) -> Vec<Arc<User>> {
+        let register = lock(&self.register);
+        // A name and what looks like it are the same person.
+        let people: HashMap<UserId, &Arc<User>> =
+            register.by_skeleton.values().map(|user| (user.id, user)).collect();
+        people.into_values().cloned().collect()
+    }
+
     /// Names in sight, in order, behind `after`.
     pub(super) fn names(&self, after: Option<&Nick>, limit: usize) -> Names {
         names(&lock(&self.register).visible, after, limit)

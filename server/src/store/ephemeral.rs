@@ -2,13 +2,14 @@
 //! have what is in memory, and people are remembered by the hub.
 
 use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
 use std::sync::Mutex;
 
-use crosstalk_protocol::{HistoryRange, Message, Record, RequestId, RoomName, Seq};
+use crosstalk_protocol::{HistoryRange, Message, RequestId, RoomName, Seq};
 
 use super::{
-    Answer, Authored, By, Change, Draft, Hits, Outcome, RoomId, RoomKey, Store, StoredRoom, StoredUser,
-    TokenHash, UserId, Words,
+    Answer, Authored, By, Change, Draft, Expiry, Hits, Outcome, Page, RoomId, RoomKey, Store, StoredRoom,
+    StoredUser, TokenHash, UserId, Words,
 };
 use crate::limits::LABELS_MAX;
 use crate::peer::lock;
@@ -87,8 +88,8 @@ impl Store for Ephemeral {
         ready(None)
     }
 
-    fn records<'a>(&'a self, _: &'a RoomKey, _: HistoryRange, _: usize) -> Answer<'a, Vec<Record>> {
-        ready(Vec::new())
+    fn records<'a>(&'a self, _: &'a RoomKey, _: HistoryRange, _: usize) -> Answer<'a, Page> {
+        ready(Page::default())
     }
 
     fn messages<'a>(&'a self, _: &'a RoomKey, _: HistoryRange, _: usize) -> Answer<'a, Vec<Message>> {
@@ -113,5 +114,9 @@ impl Store for Ephemeral {
 
     fn trouble(&self) -> Option<String> {
         None
+    }
+
+    fn expiries(&self) -> Pin<Box<dyn Future<Output = Vec<Expiry>> + Send + '_>> {
+        Box::pin(std::future::pending())
     }
 }

@@ -4,6 +4,7 @@
 
 mod checkpointer;
 mod directory;
+mod expiries;
 mod fault;
 mod index;
 mod questions;
@@ -12,26 +13,31 @@ mod rows;
 mod schema;
 mod transaction;
 mod trouble;
+mod upkeep;
 mod writer;
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
-use crosstalk_protocol::{HistoryRange, Message, Record, Seq};
+use crosstalk_protocol::{HistoryRange, Message, Seq};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use self::checkpointer::Log;
 use self::directory::{Directory, open_to_read, open_to_write};
+use self::expiries::Expiries;
 use self::questions::Author;
 use self::readers::Readers;
 use self::trouble::Trouble;
+use self::upkeep::Upkeep;
 use self::writer::{Job, Writer};
 use super::{
-    Answer, Authored, By, Change, Draft, Hits, Outcome, RoomId, RoomKey, Store, StoreError, StoredRoom,
-    StoredUser, TokenHash, Words,
+    Answer, Authored, By, Change, Draft, Expiry, Hits, Outcome, Page, Retention, RoomId, RoomKey, Store,
+    StoreError, StoredRoom, StoredUser, TokenHash, Words,
 };
 
 pub use self::directory::OpenError;
@@ -66,6 +72,8 @@ pub enum Durability {
 pub struct SqliteOptions {
     /// What survives what.
     pub durability: Durability,
+    /// How much of a room is kept.
+    pub retention: Retention,
     /// Faults on purpose, for tests.
     pub fault: Arc<Fault>,
 }
@@ -74,6 +82,7 @@ pub struct SqliteOptions {
 pub struct Sqlite {
     queues: Mutex<Option<Queues>>,
     trouble: Arc<Trouble>,
+    expiries: Arc<Expiries>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Given up last.
     _directory: Directory,
@@ -98,14 +107,17 @@ impl Sqlite {
         let (log, woken) = prepare(&mut connection, options.durability).map_err(failed)?;
         let (jobs, waiting) = sync_channel(QUEUE);
         let trouble = Arc::new(Trouble::default());
+        let expiries = Arc::new(Expiries::default());
         let writer = Writer {
             connection,
             jobs: waiting,
             log,
             trouble: trouble.clone(),
+            upkeep: Upkeep::new(options.retention, options.fault.clone(), expiries.clone()),
             fault: options.fault,
             pages: 0,
             scrub_at: None,
+            probe_at: Instant::now(),
         };
         let mut connections = Vec::with_capacity(READERS);
         for _ in 0..READERS {
@@ -124,6 +136,7 @@ impl Sqlite {
         Ok(Self {
             queues: Mutex::new(Some(Queues { jobs, readers })),
             trouble,
+            expiries,
             threads: Mutex::new(threads),
             _directory: directory,
         })
@@ -239,12 +252,7 @@ impl Store for Sqlite {
         self.write(|answer| Job::User(token, answer))
     }
 
-    fn records<'a>(
-        &'a self,
-        room: &'a RoomKey,
-        range: HistoryRange,
-        limit: usize,
-    ) -> Answer<'a, Vec<Record>> {
+    fn records<'a>(&'a self, room: &'a RoomKey, range: HistoryRange, limit: usize) -> Answer<'a, Page> {
         let key = room.clone();
         self.read(move |connection| questions::records(connection, &key, range, limit))
     }
@@ -292,5 +300,9 @@ impl Store for Sqlite {
 
     fn trouble(&self) -> Option<String> {
         self.trouble.reason()
+    }
+
+    fn expiries(&self) -> Pin<Box<dyn Future<Output = Vec<Expiry>> + Send + '_>> {
+        Box::pin(self.expiries.take())
     }
 }

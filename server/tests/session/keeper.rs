@@ -1,13 +1,14 @@
 //! A store for tests.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crosstalk_protocol::{HistoryRange, Message, Record, RoomName, Seq};
 use crosstalk_server::store::{
-    Answer, Authored, By, Change, Draft, Ephemeral, Hits, Outcome, RoomId, RoomKey, Sqlite, SqliteOptions,
-    Store, StoreError, StoredRoom, StoredUser, TokenHash, Words,
+    Answer, Authored, By, Change, Draft, Ephemeral, Expiry, Hits, Outcome, Page, RoomId, RoomKey, Sqlite,
+    SqliteOptions, Store, StoreError, StoredRoom, StoredUser, TokenHash, Words,
 };
 
 /// The life of its lobby's log.
@@ -58,14 +59,9 @@ impl Store for Keeper {
         })
     }
 
-    fn records<'a>(
-        &'a self,
-        room: &'a RoomKey,
-        range: HistoryRange,
-        limit: usize,
-    ) -> Answer<'a, Vec<Record>> {
-        let found = self.in_range(room, range, limit).into_iter().map(Record::Message).collect();
-        Box::pin(async { Ok(found) })
+    fn records<'a>(&'a self, room: &'a RoomKey, range: HistoryRange, limit: usize) -> Answer<'a, Page> {
+        let records = self.in_range(room, range, limit).into_iter().map(Record::Message).collect();
+        Box::pin(async { Ok(Page { records, expired: 0 }) })
     }
 
     fn messages<'a>(
@@ -120,6 +116,10 @@ impl Store for Keeper {
 
     fn trouble(&self) -> Option<String> {
         None
+    }
+
+    fn expiries(&self) -> Pin<Box<dyn Future<Output = Vec<Expiry>> + Send + '_>> {
+        self.nothing.expiries()
     }
 }
 

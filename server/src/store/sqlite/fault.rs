@@ -1,4 +1,5 @@
-//! Faults on purpose, for tests: a disk that is full or slow.
+//! Faults on purpose, for tests: a disk that is full or slow, a clock that jumps; and upkeep that is
+//! never at rest, so that nobody has to wait for it.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,11 +11,16 @@ pub struct Fault {
     pages: AtomicU32,
     /// Milliseconds that each commit takes longer.
     stall: AtomicU64,
+    /// Milliseconds between two passes of upkeep, and one more; 0: as long as it should be.
+    upkeep: AtomicU64,
+    /// Seconds by which the clock is ahead.
+    clock: AtomicU64,
 }
 
 impl Fault {
-    /// What the environment asks a debug build for: `CROSSTALK_FAULT` is `pages:N` or `stall:MS`, or
-    /// both with a comma between them. Anything else, and any release build, knows no faults.
+    /// What the environment asks a debug build for: `CROSSTALK_FAULT` is `pages:N`, `stall:MS`,
+    /// `upkeep:MS` or `clock:SECONDS`, or several with commas between them. Anything else, and any
+    /// release build, knows no faults.
     pub fn from_environment() -> Self {
         let fault = Self::default();
         if cfg!(debug_assertions)
@@ -25,6 +31,12 @@ impl Fault {
                     Some(("pages", Ok(pages))) => fault.limit_pages(pages),
                     Some(("stall", Ok(milliseconds))) => {
                         fault.stall(Duration::from_millis(milliseconds.into()));
+                    }
+                    Some(("upkeep", Ok(milliseconds))) => {
+                        fault.rest_between_passes(Duration::from_millis(milliseconds.into()));
+                    }
+                    Some(("clock", Ok(seconds))) => {
+                        fault.set_clock_ahead(Duration::from_secs(seconds.into()));
                     }
                     _ => tracing::warn!(part, "CROSSTALK_FAULT is not understood"),
                 }
@@ -41,6 +53,24 @@ impl Fault {
     /// Each commit takes so much longer.
     pub fn stall(&self, time: Duration) {
         self.stall.store(time.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// Upkeep rests for so long between two passes.
+    pub fn rest_between_passes(&self, time: Duration) {
+        self.upkeep.store(time.as_millis() as u64 + 1, Ordering::Relaxed);
+    }
+
+    /// The clock by which things grow old is ahead by so much.
+    pub fn set_clock_ahead(&self, time: Duration) {
+        self.clock.store(time.as_secs(), Ordering::Relaxed);
+    }
+
+    pub(super) fn upkeep(&self) -> Option<Duration> {
+        self.upkeep.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_millis)
+    }
+
+    pub(super) fn clock_ahead(&self) -> Duration {
+        Duration::from_secs(self.clock.load(Ordering::Relaxed))
     }
 
     pub(super) fn pages(&self) -> u32 {

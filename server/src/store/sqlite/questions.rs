@@ -7,7 +7,7 @@ use super::rows::{
     SEQ_MAX, author, columns, entry_id, nick, optional_nick, record, room, room_columns, seq_of,
 };
 use crate::store::{
-    Authored, Hits, Partner, RoomId, RoomKey, StoredRoom, StoredSeat, StoredUser, TokenHash, UserId,
+    Authored, Hits, Page, Partner, RoomId, RoomKey, StoredRoom, StoredSeat, StoredUser, TokenHash, UserId,
 };
 
 /// How many of the newest entries are looked at for somebody's last message.
@@ -106,13 +106,20 @@ pub(super) fn records(
     key: &RoomKey,
     range: HistoryRange,
     limit: usize,
-) -> rusqlite::Result<Vec<Record>> {
+) -> rusqlite::Result<Page> {
     let (oldest, newest) =
         (log!("(e.kind <> 1 OR t.id IS NOT NULL)", "ASC"), log!("(e.kind <> 1 OR t.id IS NOT NULL)", "DESC"));
-    page(connection, key, range, limit, [oldest, newest], |row| record(row, &key.name))
+    // What is said to be gone has to be what is missing.
+    let transaction = connection.unchecked_transaction()?;
+    let expired = transaction
+        .prepare_cached("SELECT expired FROM room WHERE id = ?1")?
+        .query_row([key.id.0], |row| row.get::<_, i64>(0))
+        .optional()?;
+    let records = page(&transaction, key, range, limit, [oldest, newest], |row| record(row, &key.name))?;
+    Ok(Page { records, expired: expired.unwrap_or(0) as u64 })
 }
 
-/// The same of messages alone.
+/// The messages alone.
 pub(super) fn messages(
     connection: &Connection,
     key: &RoomKey,

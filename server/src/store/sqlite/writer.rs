@@ -2,7 +2,7 @@
 //! transaction: the busier the server, the more there are in it, and a lone job waits for nothing.
 //!
 //! Whoever asked is answered after the commit. If that fails, each of them is told, and nothing of
-//! what they asked for is there.
+//! what they asked for is there. Between the jobs there is upkeep, in small steps.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -16,6 +16,7 @@ use super::fault::Fault;
 use super::questions;
 use super::transaction::Transaction;
 use super::trouble::Trouble;
+use super::upkeep::Upkeep;
 use crate::store::{Change, Draft, Outcome, StoreError, StoredUser, TokenHash};
 
 /// Jobs of one transaction.
@@ -29,6 +30,9 @@ const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// How long withdrawn words may stay in the write-ahead log. Several withdrawals share one emptying.
 const SCRUB_TIME: Duration = Duration::from_millis(500);
+
+/// How long what upkeep has taken away may stay there: many steps share one emptying.
+const UPKEEP_SCRUB_TIME: Duration = Duration::from_secs(5);
 
 /// Bytes that have to find room before all is well again: what a batch needs, about.
 const PROBE_BYTES: i32 = 256 * 1024;
@@ -47,11 +51,14 @@ pub(super) struct Writer {
     pub(super) jobs: Receiver<Job>,
     pub(super) log: Log,
     pub(super) trouble: Arc<Trouble>,
+    pub(super) upkeep: Upkeep,
     pub(super) fault: Arc<Fault>,
     /// Pages that the database may have, as the connection knows it.
     pub(super) pages: u32,
     /// When withdrawn words must be out of the log.
     pub(super) scrub_at: Option<Instant>,
+    /// When to see again whether anything can be stored, while nothing can be.
+    pub(super) probe_at: Instant,
 }
 
 impl Writer {
@@ -65,8 +72,11 @@ impl Writer {
                     self.carry_out(&mut jobs);
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    if self.trouble.reason().is_some() {
-                        self.probe();
+                    if self.probe_at <= Instant::now() {
+                        self.probe_at = Instant::now() + PROBE_TIME;
+                        if self.trouble.reason().is_some() {
+                            self.probe();
+                        }
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -75,13 +85,25 @@ impl Writer {
                 let emptied = self.log.empty(&self.connection);
                 self.scrub_at = (!emptied).then(|| Instant::now() + SCRUB_TIME);
             }
+            if self.upkeep.due_at() <= Instant::now() {
+                if self.upkeep.step(&self.connection) {
+                    self.scrub_within(UPKEEP_SCRUB_TIME);
+                }
+                self.log.committed(&self.connection);
+            }
         }
+    }
+
+    /// What was taken away must be out of the log by then.
+    fn scrub_within(&mut self, time: Duration) {
+        let at = Instant::now() + time;
+        self.scrub_at = Some(self.scrub_at.map_or(at, |earlier| earlier.min(at)));
     }
 
     /// How long there is nothing to do if no job comes.
     fn patience(&self) -> Duration {
-        let scrub = self.scrub_at.map(|at| at.saturating_duration_since(Instant::now()));
-        scrub.unwrap_or(PROBE_TIME).min(PROBE_TIME)
+        let until = self.scrub_at.map_or(self.probe_at, |at| at.min(self.probe_at));
+        until.min(self.upkeep.due_at()).saturating_duration_since(Instant::now())
     }
 
     fn gather(&self, first: Job, jobs: &mut Vec<Job>) {
@@ -159,8 +181,15 @@ impl Writer {
             }
         }
         let (done, withdrawn) = result?;
-        if withdrawn && self.scrub_at.is_none() {
-            self.scrub_at = Some(Instant::now() + SCRUB_TIME);
+        if withdrawn {
+            self.scrub_within(SCRUB_TIME);
+        }
+        for job in jobs {
+            if let Job::Change(change, _) = job
+                && let Change::TidyUp(unused) = &**change
+            {
+                self.upkeep.look_for(unused.clone());
+            }
         }
         self.log.committed(&self.connection);
         Ok(done)

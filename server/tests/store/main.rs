@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod upkeep;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,6 +19,9 @@ use crosstalk_server::store::{
 
 const ALICE: UserId = UserId(0x7abc_def0_1234_5678);
 const BOB: UserId = UserId(42);
+
+/// When it all happens: in 2096, so that nothing is too old to be kept.
+const AT: u64 = 4_000_000_000_000;
 
 /// A directory of one test, which goes with it.
 struct Scratch(PathBuf);
@@ -89,7 +94,7 @@ fn message(author: UserId, room: u32, seq: Seq, text: &str) -> Message {
     Message {
         room: room_name(room),
         seq,
-        at: 1_000 + seq,
+        at: AT + seq,
         from: nick(if author == ALICE { "Alice" } else { "bob" }),
         to: None,
         text: Text::clean(text).unwrap(),
@@ -101,12 +106,12 @@ fn message(author: UserId, room: u32, seq: Seq, text: &str) -> Message {
 
 fn edits(author: UserId, room: u32, seq: Seq, target: Seq, text: &str) -> Draft {
     let text = Text::clean(text).unwrap();
-    let edited = Edited { room: room_name(room), seq, at: 1_000 + seq, from: nick("Alice"), target, text };
+    let edited = Edited { room: room_name(room), seq, at: AT + seq, from: nick("Alice"), target, text };
     draft(author, room, None, Record::Edited(edited))
 }
 
 fn deletes(author: UserId, room: u32, seq: Seq, target: Seq) -> Draft {
-    let deleted = Deleted { room: room_name(room), seq, at: 1_000 + seq, from: nick("Alice"), target };
+    let deleted = Deleted { room: room_name(room), seq, at: AT + seq, from: nick("Alice"), target };
     draft(author, room, None, Record::Deleted(deleted))
 }
 
@@ -145,7 +150,7 @@ async fn what_was_stored_is_there_when_it_is_opened_again() {
     drop(store);
 
     let store = scratch.open();
-    let records = store.records(&key(1), HistoryRange::Latest, 10).await.unwrap();
+    let records = store.records(&key(1), HistoryRange::Latest, 10).await.unwrap().records;
     assert_eq!(records, [Record::Message(message(ALICE, 1, 1, "hello?")), answer]);
     let mut lobby = stored_room(1);
     lobby.last_seq = 2;
@@ -209,7 +214,7 @@ async fn an_edit_gives_a_message_other_words() {
     stored(&store, vec![edits(ALICE, 1, 2, 1, "second words"), edits(ALICE, 1, 3, 1, "third words")]).await;
     let mut now = message(ALICE, 1, 1, "third words");
     now.edited = true;
-    let records = store.records(&key(1), HistoryRange::Latest, 10).await.unwrap();
+    let records = store.records(&key(1), HistoryRange::Latest, 10).await.unwrap().records;
     assert_eq!(records[0], Record::Message(now));
     assert_eq!(records[1].text().unwrap().as_str(), "third words");
     assert_eq!(records[2], edits(ALICE, 1, 3, 1, "third words").record);
@@ -236,7 +241,7 @@ async fn a_withdrawn_message_and_its_changes_are_gone() {
         .await;
     let deletion = labelled(deletes(ALICE, 1, 4, 2), "d");
     stored(&store, vec![deletion.clone()]).await;
-    let records = store.records(&key(1), HistoryRange::Latest, 10).await.unwrap();
+    let records = store.records(&key(1), HistoryRange::Latest, 10).await.unwrap().records;
     assert_eq!(records, [Record::Message(message(ALICE, 1, 1, "one")), deletion.record.clone()]);
     assert_eq!(finds(&store, 1, "three").await, [0; 0]);
     assert_eq!(store.message(&key(1), 2).await.unwrap(), None);
