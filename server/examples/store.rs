@@ -69,6 +69,8 @@ async fn append(store: &Sqlite, count: u64, batch: u64) -> anyhow::Result<()> {
                 last_seq: 0,
                 expired: 0,
                 pair: None,
+                ended: false,
+                seats: 0,
             }))
             .await;
     }

@@ -2,8 +2,8 @@
 //! rooms), has the store keep what is to outlive memory, puts drafts into the sequencer's queue, and
 //! rings. It waits for nobody but the store.
 //!
-//! Order of locks: people, directs, rooms, a person's places, a room's members, a log's tail, a
-//! peer's own. None is held across an await.
+//! Order of locks: a person's turn, people, directs, rooms, a person's places, a room's members, a
+//! log's tail, a peer's own. None is held across an await.
 
 mod absences;
 mod arrival;
@@ -200,15 +200,21 @@ impl Hub {
     ) -> (Arc<Room>, Answer<'_, ()>) {
         let id = RoomId(self.last_room.fetch_add(1, Ordering::Relaxed) + 1);
         let epoch = self.epoch.fetch_add(1, Ordering::Relaxed) + 1;
-        let stored = StoredRoom { id, name: name(id), epoch, last_seq: 0, expired: 0, pair };
+        let stored =
+            StoredRoom { id, name: name(id), epoch, last_seq: 0, expired: 0, pair, ended: false, seats: 0 };
         let room = self.stored_room(stored.clone());
         (room, self.store.change(Change::CreateRoom(stored)))
     }
 
     fn stored_room(&self, stored: StoredRoom) -> Arc<Room> {
-        let StoredRoom { id, name, epoch, last_seq, expired, pair } = stored;
+        let StoredRoom { id, name, epoch, last_seq, expired, pair, ended, seats } = stored;
         let log = Log::new(Position { epoch, seq: last_seq }, expired, self.tails.clone());
-        Arc::new(Room::new(id, name, log, pair))
+        let room = Room::new(id, name, log, pair);
+        room.add_seats(seats);
+        if ended {
+            room.end();
+        }
+        Arc::new(room)
     }
 
     fn forget(&self, room: &Room) {

@@ -133,14 +133,19 @@ impl Log {
     /// Gives a message that is in memory other words, or takes them out, wherever they stand. Who has
     /// read it already reads of the change behind it.
     fn amend(&self, tail: &mut Tail, target: Seq, text: Option<&Text>) {
-        let (before, after) = tail.kept.amend(target, text);
+        let (before, after, was_changed) = tail.kept.amend(target, text);
         self.meter.remove(before);
         self.meter.add(after);
-        for segment in &mut tail.segments {
-            if segment.last_seq() >= target
-                && let Some(amended) = segment.amended(target, text)
-            {
+        let first = tail.segments.partition_point(|segment| segment.last_seq() < target);
+        for segment in tail.segments.range_mut(first..) {
+            let amended = segment.amended(target, text);
+            let found = amended.is_some();
+            if let Some(amended) = amended {
                 *segment = Arc::new(amended);
+            }
+            // Only changes of it could stand behind it.
+            if found && !was_changed {
+                break;
             }
         }
     }

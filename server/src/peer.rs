@@ -12,6 +12,7 @@ use futures_util::task::AtomicWaker;
 
 use crate::hub::Membership;
 use crate::limits::IN_FLIGHT_MAX;
+use crate::room::Room;
 use crate::user::User;
 
 /// Tells connections apart, for as long as the server runs.
@@ -49,7 +50,7 @@ pub enum Mail {
     /// The peer is in a room no longer: another connection of the same person has left it.
     Left {
         /// The room.
-        room: RoomName,
+        room: Arc<Room>,
     },
     /// Something else that another connection of the same person has done.
     Told(Event),
@@ -68,6 +69,7 @@ pub struct Peer {
     mail: Mutex<Vec<Mail>>,
     bell: Bell,
     in_flight: AtomicUsize,
+    arrived: AtomicBool,
     replaced: AtomicBool,
 }
 
@@ -82,8 +84,19 @@ impl Peer {
             mail: Mutex::default(),
             bell: Bell::default(),
             in_flight: AtomicUsize::new(0),
+            arrived: AtomicBool::new(false),
             replaced: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that the connection is in all rooms of its person.
+    pub(crate) fn arrive(&self) {
+        self.arrived.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is in all rooms of its person: until then, it is let into none by others.
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.arrived.load(Ordering::Relaxed)
     }
 
     /// Says that the same client has come back over another connection. The hub knows this one no

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crosstalk_protocol::limits::PRESENCE_NAMES_MAX;
@@ -32,6 +32,8 @@ pub struct Room {
     pub log: Log,
     /// In a direct conversation, the two.
     pub pair: Option<[UserId; 2]>,
+    /// People who can come back and have a place here, connected or not.
+    seats: AtomicUsize,
     /// Whether one of the two has gone for good.
     ended: AtomicBool,
     /// Whether anything was ever said, or is about to be.
@@ -77,7 +79,7 @@ impl Room {
     /// A room in which nobody is: a public one, or the direct conversation of `pair`.
     pub fn new(id: RoomId, name: RoomName, log: Log, pair: Option<[UserId; 2]>) -> Self {
         let (ended, used) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { id, name, log, pair, ended, used, members: Mutex::default() }
+        Self { id, name, log, pair, seats: AtomicUsize::new(0), ended, used, members: Mutex::default() }
     }
 
     /// By what the store knows it.
@@ -109,6 +111,22 @@ impl Room {
             announce(members.appear(self, peer.user.nick(), notice));
         }
         (cursor(&self.log), members.news)
+    }
+
+    /// Where somebody who is there already reads, as [`Room::enter`] says it.
+    pub fn look_in(&self, cursor: impl FnOnce(&Log) -> Cursor) -> (Cursor, u64) {
+        let members = lock(&self.members);
+        (cursor(&self.log), members.news)
+    }
+
+    /// Counts `more` people who can come back and have a place here.
+    pub(crate) fn add_seats(&self, more: usize) {
+        self.seats.fetch_add(more, Ordering::AcqRel);
+    }
+
+    /// Counts somebody less.
+    pub(crate) fn remove_seat(&self) {
+        let _ = self.seats.fetch_update(Ordering::AcqRel, Ordering::Acquire, |seats| seats.checked_sub(1));
     }
 
     /// Lets `peer` out. With their last connection, a person is there no longer. Nothing happens if
@@ -170,9 +188,11 @@ impl Room {
         lock(&self.members).visible.len()
     }
 
-    /// Whether nobody is here and nothing was ever said: nothing is lost with such a room.
+    /// Whether nobody is here or may come back, and nothing was ever said: nothing is lost with such a
+    /// room.
     pub fn is_unused(&self) -> bool {
-        !self.used.load(Ordering::Acquire) && self.log.last_seq() == 0 && lock(&self.members).peers.is_empty()
+        let nothing_said = !self.used.load(Ordering::Acquire) && self.log.last_seq() == 0;
+        nothing_said && self.seats.load(Ordering::Acquire) == 0 && lock(&self.members).peers.is_empty()
     }
 
     /// Whether nobody is here.

@@ -10,7 +10,7 @@ use crosstalk_protocol::{
 };
 use tokio::sync::mpsc;
 
-use crate::hub::now_ms;
+use crate::hub::{no_such_room, now_ms};
 use crate::limits::BATCH_MAX;
 use crate::peer::{Mail, Peer, PeerId};
 use crate::room::Room;
@@ -181,6 +181,7 @@ impl Batch {
                 (Outcome::Stored, id) => id.map(|id| Mail::Stored { id, room: room.name.clone(), seq }),
                 (Outcome::Known { room, seq }, id) => id.map(|id| Mail::Stored { id, room, seq }),
                 (Outcome::Reused, id) => Some(Mail::Refused { id, error: id_reused() }),
+                (Outcome::NoRoom, id) => Some(Mail::Refused { id, error: no_such_room(&room.name) }),
                 (Outcome::Gone, id) => Some(Mail::Refused { id, error: no_such_message() }),
             };
             if let Some(mail) = mail {

@@ -136,16 +136,17 @@ impl Session {
             Command::Ping => Event::Pong { id },
             _ if self.peer.is_none() => return Err(hello_first().into()),
             Command::Send { to, text, action, reply } => {
-                self.send(&to, Say { text, action, reply, echo: false }, id).await?;
-                return Ok(Reply::None);
+                let say = Say { text, action, reply, echo: false };
+                let sent = self.send(&to, say, id.clone()).await;
+                return self.unless_known(sent, id).await;
             }
             Command::Edit { room, seq, text } => {
-                self.amend(&room, seq, Act::Edit { target: seq, text }, id).await?;
-                return Ok(Reply::None);
+                let sent = self.amend(&room, seq, Act::Edit { target: seq, text }, id.clone()).await;
+                return self.unless_known(sent, id).await;
             }
             Command::Delete { room, seq } => {
-                self.amend(&room, seq, Act::Delete { target: seq }, id).await?;
-                return Ok(Reply::None);
+                let sent = self.amend(&room, seq, Act::Delete { target: seq }, id.clone()).await;
+                return self.unless_known(sent, id).await;
             }
             Command::Read { room, seq } => {
                 let room = self.membership(&room)?.room.clone();
@@ -158,7 +159,7 @@ impl Session {
             Command::Create { room } => {
                 self.check_room_limit()?;
                 let membership = self.hub.create(self.peer()?, &room).await?;
-                let entered = membership.entered(None, 0);
+                let entered = membership.entered(self.read_in(&membership), 0);
                 self.rooms.push(membership);
                 Event::Joined { id, created: true, entered }
             }
@@ -219,6 +220,9 @@ impl Session {
             if self.is_member(&room) {
                 continue;
             }
+            if peer.is_replaced() {
+                break;
+            }
             // Who has come back names a position in a room they were in, and have left meanwhile.
             if *resumed && position.is_some() {
                 self.asides.push(Event::Left { id: None, room });
@@ -240,8 +244,8 @@ impl Session {
             let room = &membership.room;
             let read = user.read(room.id);
             let unread = match read {
-                Some(read) => self.hub.unread(room, read).await,
-                None => 0,
+                Some(read) if *resumed => self.hub.unread(room, read).await,
+                _ => 0,
             };
             rooms.push(membership.entered(read, unread));
         }

@@ -80,6 +80,8 @@ pub enum Outcome {
     Reused,
     /// It changes a message that is gone; nothing was stored.
     Gone,
+    /// It is for a room that is not there, or not any more; nothing was stored.
+    NoRoom,
 }
 
 /// A room that is stored.
@@ -97,6 +99,10 @@ pub struct StoredRoom {
     pub expired: Seq,
     /// In a direct conversation, the two.
     pub pair: Option<[UserId; 2]>,
+    /// Whether one of the two has left a direct conversation for good.
+    pub ended: bool,
+    /// How many people who can come back are in it, here or not. Of a public room only.
+    pub seats: usize,
 }
 
 /// A person who can come back.
@@ -117,7 +123,7 @@ pub struct StoredUser {
 pub struct StoredSeat {
     /// The room.
     pub room: StoredRoom,
-    /// The last entry that they have read; 0 if they never said.
+    /// The last entry that they have read, or had behind them when they came in.
     pub read: Seq,
     /// In a direct conversation, the other person.
     pub with: Option<Partner>,
@@ -169,7 +175,11 @@ pub enum Change {
         user: UserId,
         /// The room.
         room: RoomId,
+        /// The last entry that was there before.
+        read: Seq,
     },
+    /// One of the two has left a direct conversation for good.
+    EndRoom(RoomId),
     /// Somebody is in a room no longer.
     Leave {
         /// Who.
@@ -241,6 +251,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whoever has that token, and where they are, with every change that was made before.
     fn user(&self, token: TokenHash) -> Answer<'_, Option<StoredUser>>;
+
+    /// Where the entry is that an author's label stands for, with everything that was asked for before.
+    fn labelled<'a>(&'a self, author: UserId, label: &'a RequestId) -> Answer<'a, Option<(RoomName, Seq)>>;
 
     /// At most `limit` entries of a room, oldest first, as they are now: a message that was changed
     /// has its new words, one that was withdrawn is left out, and so is its change. Fewer, or none, if

@@ -5,6 +5,7 @@
 //! gone with its connection, as who speaks plain lines is.
 
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use crosstalk_protocol::{Nick, Seq};
@@ -22,6 +23,9 @@ pub struct User {
     returns: bool,
     profile: Mutex<Profile>,
     places: Mutex<Places>,
+    turn: Mutex<()>,
+    /// When they went, among those whom only memory knows; 0: they are here.
+    pub(crate) rests: AtomicU64,
 }
 
 struct Profile {
@@ -45,7 +49,7 @@ pub(crate) struct Places {
 pub(crate) struct Seat {
     /// The room.
     pub(crate) room: Arc<Room>,
-    /// The last entry read, by whichever connection; 0 if that was never said.
+    /// The last entry read, by whichever connection, or the last one before they came in.
     pub(crate) read: Seq,
     /// In a direct conversation, the other person.
     pub(crate) with: Option<Arc<User>>,
@@ -60,6 +64,8 @@ impl User {
             returns: false,
             profile: Mutex::new(Profile { nick, hidden }),
             places: Mutex::default(),
+            turn: Mutex::default(),
+            rests: AtomicU64::new(0),
         }
     }
 
@@ -112,6 +118,12 @@ impl User {
         lock(&self.places)
     }
 
+    /// Lets one change at a time be made of who they are and where: what several of their connections
+    /// ask for at once happens one after the other, in all rooms. Taken before any other lock.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
+        lock(&self.turn)
+    }
+
     /// Tells all connections but one.
     pub(crate) fn tell_others(&self, but: PeerId, mail: impl Fn() -> Mail) {
         for peer in self.places().peers.iter().filter(|peer| peer.id != but) {
@@ -119,9 +131,14 @@ impl User {
         }
     }
 
-    /// How far a room has been read; `None` if that was never said.
+    /// How far a room has been read, or was before they came in; `None` if they are not in it.
     pub(crate) fn read(&self, room: RoomId) -> Option<Seq> {
-        self.places().seat(room).map(|seat| seat.read).filter(|read| *read > 0)
+        self.places().seat(room).map(|seat| seat.read)
+    }
+
+    /// Whether they are in a room.
+    pub(crate) fn has_seat(&self, room: RoomId) -> bool {
+        self.places().seat(room).is_some()
     }
 }
 

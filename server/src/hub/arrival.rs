@@ -52,10 +52,9 @@ impl Hub {
             Visitor::Passing => (None, None, false),
             Visitor::Returning { token, client, hidden } => {
                 if let Some(token) = token
-                    && let Some((user, seats)) = self.known(TokenHash::of(&token)).await?
+                    && let Some(arrival) = self.come_back(nick, token, client.as_ref(), opened).await?
                 {
-                    let peer = Peer::new(self.next_peer(), user, client, opened);
-                    return self.connect(nick, peer, seats, token);
+                    return Ok(arrival);
                 }
                 (Some(new_token()), client, hidden)
             }
@@ -64,7 +63,7 @@ impl Hub {
         let id = UserId(random() >> 1);
         let user = self.people.get_or_insert(id, || User::new(id, hash, nick.clone(), hidden));
         let peer = Arc::new(Peer::new(self.next_peer(), user.clone(), client, opened));
-        let replaced = self.people.hello(&user, nick, || {
+        let replaced = self.people.hello(&user, nick, None, || {
             let mut places = user.places();
             places.loaded = true;
             places.connect(&peer)
@@ -81,30 +80,46 @@ impl Hub {
         Ok(arrival)
     }
 
-    fn connect(
+    /// Lets in whoever has that token; `None` if nobody has.
+    async fn come_back(
         &self,
         nick: &Nick,
-        peer: Peer,
-        seats: Vec<Seat>,
         token: Token,
-    ) -> Result<Arrival, ErrorReply> {
-        let peer = Arc::new(peer);
-        let user = &peer.user;
-        let replaced = self.people.hello(user, nick, || {
-            let mut places = user.places();
-            if !places.loaded {
-                (places.seats, places.loaded) = (seats, true);
+        client: Option<&RequestId>,
+        opened: u64,
+    ) -> Result<Option<Arrival>, ErrorReply> {
+        let hash = TokenHash::of(&token);
+        for _ in 0..LOOKS {
+            let Some((user, stored)) = self.known(hash).await? else { return Ok(None) };
+            let peer = Arc::new(Peer::new(self.next_peer(), user, client.cloned(), opened));
+            let user = &peer.user;
+            let connected =
+                self.people.hello(user, nick, stored.as_ref().map(|(hidden, _)| *hidden), || {
+                    let mut places = user.places();
+                    match stored {
+                        Some((_, seats)) if !places.loaded => (places.seats, places.loaded) = (seats, true),
+                        None if !places.loaded => return None,
+                        _ => {}
+                    }
+                    Some(places.connect(&peer))
+                })?;
+            // Otherwise they have gone between being found in memory and coming in: the store knows.
+            if let Some(replaced) = connected {
+                drop(self.save(user));
+                return Ok(Some(Arrival { peer, token: Some(token), resumed: true, replaced }));
             }
-            places.connect(&peer)
-        })?;
-        drop(self.save(user));
-        Ok(Arrival { peer, token: Some(token), resumed: true, replaced })
+        }
+        Err(busy("You come and go too fast"))
     }
 
-    /// Whoever has that token, and where the store has them.
-    async fn known(&self, token: TokenHash) -> Result<Option<(Arc<User>, Vec<Seat>)>, ErrorReply> {
+    /// Whoever has that token; with whether they are out of sight and where the store has them, if
+    /// memory does not know.
+    async fn known(
+        &self,
+        token: TokenHash,
+    ) -> Result<Option<(Arc<User>, Option<(bool, Vec<Seat>)>)>, ErrorReply> {
         if let Some(user) = self.people.by_token(token) {
-            return Ok(Some((user, Vec::new())));
+            return Ok(Some((user, None)));
         }
         let look_up = || async {
             self.store.user(token).await.map_err(|error| {
@@ -114,12 +129,8 @@ impl Hub {
         };
         let Some(stored) = look_up().await? else { return Ok(None) };
         let StoredUser { id, nick, hidden, seats } = stored;
-        let user = self.people.get_or_insert(id, || User::new(id, Some(token), nick.clone(), hidden));
+        let user = self.people.get_or_insert(id, || User::new(id, Some(token), nick, hidden));
         user.know(token);
-        if !user.is_connected() {
-            user.set_nick(nick);
-            user.set_hidden(hidden);
-        }
         let has_directs = seats.iter().any(|seat| seat.with.is_some());
         let seats: Vec<Seat> = seats.into_iter().filter_map(|seat| self.stored_seat(seat)).collect();
         if has_directs {
@@ -131,7 +142,7 @@ impl Hub {
                 }
             }
         }
-        Ok(Some((user, seats)))
+        Ok(Some((user, Some((hidden, seats)))))
     }
 
     /// A place in a room; `None` if the room is gone.
@@ -142,9 +153,7 @@ impl Hub {
             return Some(Seat { room: current, read, with: None });
         };
         let with = self.people.get_or_insert(id, || User::absent(id, nick, returns));
-        let pair = room.pair?;
-        let new = || Ok::<_, std::convert::Infallible>(self.stored_room(room));
-        let Ok((room, _)) = self.directs.get_or_insert(pair, new);
+        let room = self.directs.load(room.id, || self.stored_room(room));
         Some(Seat { room, read, with: Some(with) })
     }
 
@@ -153,11 +162,13 @@ impl Hub {
     pub fn reenter(&self, arrival: &Arrival, listed: &[EntryRoom]) -> Vec<Membership> {
         let peer = &arrival.peer;
         let user = &peer.user;
-        if peer.is_replaced() {
-            return Vec::new();
-        }
+        let _turn = user.turn();
         let memberships: Vec<Membership> = self.rooms.look(|is_there| {
             let mut places = user.places();
+            if !places.peers.iter().any(|other| other.id == peer.id) {
+                return Vec::new();
+            }
+            peer.arrive();
             places.seats.retain(|seat| seat.room.pair.is_some() || is_there(&seat.room));
             let let_in = |seat: &Seat| {
                 let room = &seat.room;
@@ -179,6 +190,9 @@ impl Hub {
         PeerId(self.last_peer.fetch_add(1, Ordering::Relaxed) + 1)
     }
 }
+
+/// How often somebody is looked for who comes and goes at the same time.
+const LOOKS: usize = 8;
 
 /// 128 random bits, in letters and digits.
 fn new_token() -> Token {

@@ -11,14 +11,16 @@ use crate::store::{RoomId, UserId};
 /// here: their places hold it.
 #[derive(Default)]
 pub(super) struct Directs {
-    /// By the two who are in them, the smaller id first.
     rooms: Mutex<Rooms>,
 }
 
 #[derive(Default)]
 struct Rooms {
+    /// Those that go on, by the two who are in them, the smaller id first.
     by_pair: HashMap<[UserId; 2], Weak<Room>>,
-    /// How many `by_pair` may hold before those that are gone are looked for.
+    /// All of them, so that none is there twice.
+    by_id: HashMap<RoomId, Weak<Room>>,
+    /// How many `by_id` may hold before those that are gone are looked for.
     sweep_at: usize,
 }
 
@@ -36,12 +38,19 @@ impl Directs {
             return Ok((room, false));
         }
         let room = new()?;
-        rooms.by_pair.insert(pair, Arc::downgrade(&room));
-        if rooms.by_pair.len() >= rooms.sweep_at.max(SWEEP_MIN) {
-            rooms.by_pair.retain(|_, room| room.strong_count() > 0);
-            rooms.sweep_at = rooms.by_pair.len() * 2;
-        }
+        rooms.insert(&room);
         Ok((room, true))
+    }
+
+    /// The conversation whose room has that number, made with `new` if it is not in memory.
+    pub(super) fn load(&self, id: RoomId, new: impl FnOnce() -> Arc<Room>) -> Arc<Room> {
+        let mut rooms = lock(&self.rooms);
+        if let Some(room) = rooms.by_id.get(&id).and_then(Weak::upgrade) {
+            return room;
+        }
+        let room = new();
+        rooms.insert(&room);
+        room
     }
 
     /// The conversation of the two, if there is one.
@@ -51,12 +60,12 @@ impl Directs {
 
     /// The conversation whose room has that number.
     pub(super) fn by_id(&self, id: RoomId) -> Option<Arc<Room>> {
-        lock(&self.rooms).by_pair.values().filter_map(Weak::upgrade).find(|room| room.id == id)
+        lock(&self.rooms).by_id.get(&id).and_then(Weak::upgrade)
     }
 
     /// The rooms of all conversations.
     pub(super) fn ids(&self) -> HashSet<RoomId> {
-        lock(&self.rooms).by_pair.values().filter_map(Weak::upgrade).map(|room| room.id).collect()
+        lock(&self.rooms).by_id.values().filter_map(Weak::upgrade).map(|room| room.id).collect()
     }
 
     /// Forgets a conversation that one of the two has left. Another of the same two may have begun
@@ -67,6 +76,20 @@ impl Directs {
         let pair = sorted(pair);
         if rooms.by_pair.get(&pair).is_some_and(|current| Weak::ptr_eq(current, &Arc::downgrade(room))) {
             rooms.by_pair.remove(&pair);
+        }
+    }
+}
+
+impl Rooms {
+    fn insert(&mut self, room: &Arc<Room>) {
+        self.by_id.insert(room.id, Arc::downgrade(room));
+        if let (Some(pair), false) = (room.pair, room.has_ended()) {
+            self.by_pair.insert(sorted(pair), Arc::downgrade(room));
+        }
+        if self.by_id.len() >= self.sweep_at.max(SWEEP_MIN) {
+            self.by_id.retain(|_, room| room.strong_count() > 0);
+            self.by_pair.retain(|_, room| room.strong_count() > 0);
+            self.sweep_at = self.by_id.len() * 2;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What was said in a room before now: from its log and, where that does not reach, from the store.
 
 use crosstalk_protocol::limits::{PAGE_MAX, UNREAD_MAX};
-use crosstalk_protocol::{ErrorReply, History, HistoryRange, Nick, Record, Seq};
+use crosstalk_protocol::{ErrorReply, History, HistoryRange, Nick, Record, RequestId, RoomName, Seq};
 
 use super::Hub;
 use crate::room::Room;
@@ -110,8 +110,10 @@ impl Hub {
         limit: usize,
     ) -> Result<History, ErrorReply> {
         let Hits { messages, more } = if self.store.is_durable() {
-            let found = self.store.search(&room.key(), words, before, limit).await;
-            found.map_err(|error| unreadable(&error, room))?
+            self.store.search(&room.key(), words, before, limit).await.map_err(|error| {
+                tracing::warn!(%error, room = %room.name, "a search has failed");
+                busy("The server could not search in time; ask for fewer or rarer words")
+            })?
         } else {
             room.log.find(words, before, limit)
         };
@@ -158,6 +160,21 @@ impl Hub {
             Some(found) => Ok(Some(found)),
             None => self.store.last_message(&room.key(), by).await.map_err(|error| unreadable(&error, room)),
         }
+    }
+
+    /// Where the entry is that somebody's label stands for, with all that was sent before.
+    ///
+    /// # Errors
+    /// `busy`, if the store fails.
+    pub async fn labelled(
+        &self,
+        user: UserId,
+        id: &RequestId,
+    ) -> Result<Option<(RoomName, Seq)>, ErrorReply> {
+        self.store.labelled(user, id).await.map_err(|error| {
+            tracing::error!(%error, "a label was not looked up");
+            busy("The server cannot look that up at the moment")
+        })
     }
 
     /// How many messages stand behind `read`, [`UNREAD_MAX`] at most. As many as memory knows, if the

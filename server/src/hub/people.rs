@@ -1,6 +1,7 @@
 //! Who is here, by nickname and by token. A name and all that look like it are one person's.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 
 use crosstalk_protocol::{ErrorCode, ErrorReply, Nick};
@@ -24,7 +25,9 @@ struct Register {
     /// Everybody who is connected and can come back, or rests.
     by_token: HashMap<TokenHash, Arc<User>>,
     /// Those who are not connected and whom only memory knows, in the order in which they went.
-    resting: VecDeque<Arc<User>>,
+    resting: BTreeMap<u64, Arc<User>>,
+    /// How often anybody went.
+    rests: u64,
     /// Everybody whom anything refers to, so that nobody is there twice.
     by_id: HashMap<UserId, Weak<User>>,
     /// How many `by_id` may hold before those who are gone are looked for.
@@ -51,11 +54,12 @@ impl People {
     }
 
     /// Gives `user`, who is about to connect, the nickname `nick`. Who is connected already keeps
-    /// the one they have. `then` is called while nobody else can take the name or the person away.
+    /// the one they have; who is not is out of sight as `hidden` says, if it does. `then` is called while nobody else can take the name or the person away.
     pub(super) fn hello<T>(
         &self,
         user: &Arc<User>,
         nick: &Nick,
+        hidden: Option<bool>,
         then: impl FnOnce() -> T,
     ) -> Result<T, ErrorReply> {
         let mut register = lock(&self.register);
@@ -71,7 +75,11 @@ impl People {
                 register.visible.remove(&before);
             }
             user.set_nick(nick.clone());
+            if let Some(hidden) = hidden {
+                user.set_hidden(hidden);
+            }
             register.claim(skeletons, user);
+            register.wake(user);
             if let Some(token) = user.token() {
                 register.by_token.insert(token, user.clone());
             }
@@ -95,9 +103,8 @@ impl People {
         register.visible.remove(&nick);
         let Some(token) = user.token() else { return };
         if kept {
-            register.resting.push_back(user.clone());
             drop(places);
-            register.forget_surplus();
+            register.rest(user);
         } else {
             register.by_token.remove(&token);
             (places.seats, places.loaded) = (Vec::new(), false);
@@ -171,16 +178,30 @@ impl Register {
         holders.into_iter().any(|holder| holder.id != by_others_than)
     }
 
-    /// Forgets those who have been away for longest, if too many are. Who has come back rests no more.
-    fn forget_surplus(&mut self) {
-        while self.resting.len() > RESTING_MAX {
-            let Some(user) = self.resting.pop_front() else { break };
-            let rests_later = self.resting.iter().any(|other| other.id == user.id);
-            if let (Some(token), false, false) = (user.token(), rests_later, user.is_connected()) {
-                self.by_token.remove(&token);
-                user.places().seats.clear();
+    /// Notes that somebody goes whom only memory knows, and forgets who has been away for longest if
+    /// too many are.
+    fn rest(&mut self, user: &Arc<User>) {
+        self.rests += 1;
+        user.rests.store(self.rests, Ordering::Relaxed);
+        self.resting.insert(self.rests, user.clone());
+        if self.resting.len() > RESTING_MAX
+            && let Some((_, user)) = self.resting.pop_first()
+            && let Some(token) = user.token()
+        {
+            self.by_token.remove(&token);
+            for seat in std::mem::take(&mut user.places().seats) {
+                if seat.room.pair.is_some() {
+                    seat.room.end();
+                } else {
+                    seat.room.remove_seat();
+                }
             }
         }
+    }
+
+    /// Who is here rests no more.
+    fn wake(&mut self, user: &User) {
+        self.resting.remove(&user.rests.swap(0, Ordering::Relaxed));
     }
 
     fn claim(&mut self, skeletons: [String; 2], user: &Arc<User>) {

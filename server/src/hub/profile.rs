@@ -21,6 +21,7 @@ impl Hub {
     /// `nick-taken`, `busy`.
     pub async fn rename(&self, peer: &Peer, to: &Nick) -> Result<(), ErrorReply> {
         let user = &peer.user;
+        let turn = user.turn();
         let rooms: Vec<Arc<Room>> = user.places().seats.iter().map(|seat| seat.room.clone()).collect();
         let Ok(mut permits) = self.queue.try_reserve_many(rooms.len()) else { return Err(queue_full()) };
         let from = self.people.rename(user, to)?;
@@ -39,13 +40,16 @@ impl Hub {
             }
         }
         user.tell_others(peer.id, || Mail::Told(Event::Nick { id: None, nick: to.clone() }));
-        self.see_stored(self.save(user), "a new nickname").await;
+        let saved = self.save(user);
+        drop(turn);
+        self.see_stored(saved, "a new nickname").await;
         Ok(())
     }
 
     /// Takes a person out of sight, or brings them back, and tells their other connections.
     pub async fn set_hidden(&self, peer: &Peer, hidden: bool) {
         let user = &peer.user;
+        let turn = user.turn();
         if user.is_hidden() == hidden {
             return;
         }
@@ -63,7 +67,9 @@ impl Hub {
             }
         }
         user.tell_others(peer.id, || Mail::Told(Event::Hidden { id: None, hidden }));
-        self.see_stored(self.save(user), "who is out of sight").await;
+        let saved = self.save(user);
+        drop(turn);
+        self.see_stored(saved, "who is out of sight").await;
     }
 
     /// Notes how far a person has read a room they are in, and tells their other connections. Returns

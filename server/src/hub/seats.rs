@@ -67,9 +67,12 @@ impl Hub {
         position: Option<Position>,
         notice: impl FnOnce(&RoomName) -> Notice,
     ) -> Result<Membership, ErrorReply> {
-        let take_seat = |room: &Arc<Room>| self.take_seat(peer, room, position, &notice(&room.name));
-        let (membership, stored) = self.rooms.enter(name, take_seat)?;
-        self.see_stored(Some(stored), "who entered a room").await;
+        let (membership, stored) = {
+            let _turn = peer.user.turn();
+            let take_seat = |room: &Arc<Room>| self.take_seat(peer, room, position, &notice(&room.name));
+            self.rooms.enter(name, take_seat)??
+        };
+        self.see_stored(stored, "who entered a room").await;
         Ok(membership)
     }
 
@@ -90,8 +93,11 @@ impl Hub {
             room
         };
         let enter = |room: &Arc<Room>| self.take_seat(peer, room, None, &notice);
-        let (removed, (membership, seat_stored)) =
-            self.rooms.create(name, self.store.is_durable(), new, enter)?;
+        let (removed, entered) = {
+            let _turn = peer.user.turn();
+            self.rooms.create(name, self.store.is_durable(), new, enter)?
+        };
+        let (membership, seat_stored) = entered?;
         if let Some(room) = removed {
             self.forget(&room);
         }
@@ -99,7 +105,11 @@ impl Hub {
             Some(stored) => stored.await,
             None => Ok(()),
         };
-        match stored.and(seat_stored.await) {
+        let seat_stored = match seat_stored {
+            Some(seat_stored) => seat_stored.await,
+            None => Ok(()),
+        };
+        match stored.and(seat_stored) {
             Ok(()) => Ok(membership),
             Err(error) => {
                 tracing::error!(%error, room = %name, "a room was not stored");
@@ -123,15 +133,18 @@ impl Hub {
         notice: Option<Notice>,
     ) -> Option<Answer<'_, ()>> {
         let user = &peer.user;
+        let turn = user.turn();
         let mut places = user.places();
-        places.give_up(room.id);
+        if places.give_up(room.id).is_some() && user.token().is_some() {
+            room.remove_seat();
+        }
         for other in &places.peers {
             room.leave(other, notice.clone(), |announcement| self.announce(room, announcement, other.id));
             if other.id != peer.id {
-                other.post(Mail::Left { room: room.name.clone() });
+                other.post(Mail::Left { room: room.clone() });
             }
         }
-        drop(places);
+        drop((places, turn));
         let left = user.token().map(|_| Change::Leave { user: user.id, room: room.id });
         let stored = left.map(|change| self.store.change(change));
         self.give_up(room);
@@ -141,7 +154,10 @@ impl Hub {
     /// Whoever leaves a room last, or a conversation of two, leaves nothing behind that is not used.
     fn give_up(&self, room: &Arc<Room>) {
         match room.pair {
-            Some(pair) => self.directs.end(pair, room),
+            Some(pair) => {
+                self.directs.end(pair, room);
+                self.change(Change::EndRoom(room.id));
+            }
             None => {
                 if self.rooms.remove_unused(room) {
                     self.forget(room);
@@ -154,6 +170,7 @@ impl Hub {
     /// and who cannot come back has left all rooms. `quit` says whether they said goodbye.
     pub fn disconnect(&self, peer: &Peer, quit: bool) {
         let user = &peer.user;
+        let turn = user.turn();
         let mut places = user.places();
         // One that was replaced is no connection of theirs any more.
         if places.disconnect(peer.id).is_none() {
@@ -169,7 +186,7 @@ impl Hub {
         }
         let left =
             if gone && user.token().is_none() { std::mem::take(&mut places.seats) } else { Vec::new() };
-        drop(places);
+        drop((places, turn));
         left.iter().for_each(|seat| self.give_up(&seat.room));
         if gone {
             drop(self.save(user));
@@ -177,45 +194,57 @@ impl Hub {
         }
     }
 
-    /// Gives `peer`'s person a seat in a public room, and lets in all their connections.
+    /// Gives `peer`'s person a seat in a public room, and lets in all their connections. The answer is
+    /// the store's, if there is anything to store.
     fn take_seat<'a>(
         &'a self,
         peer: &Arc<Peer>,
         room: &Arc<Room>,
         position: Option<Position>,
         notice: &Notice,
-    ) -> (Membership, Answer<'a, ()>) {
+    ) -> Result<(Membership, Option<Answer<'a, ()>>), ErrorReply> {
         let user = &peer.user;
         let mut places = user.places();
-        let seat = Seat { room: room.clone(), read: 0, with: None };
-        let membership = self.let_in(peer, &seat, position, Some(notice.clone()));
-        if places.seat(room.id).is_some() {
-            return (membership, Box::pin(std::future::ready(Ok(()))));
+        if !places.peers.iter().any(|other| other.id == peer.id) {
+            return Err(busy("This connection is over"));
         }
-        for other in places.peers.iter().filter(|other| other.id != peer.id) {
+        if let Some(seat) = places.seat(room.id) {
+            // Another connection has entered the room, and this one with it.
+            let (cursor, known) = room.look_in(|log| cursor_behind(log, position));
+            let with = seat.with.clone();
+            return Ok((Membership { room: room.clone(), cursor, known, with }, None));
+        }
+        let mut seat = Seat { room: room.clone(), read: 0, with: None };
+        let membership = self.let_in(peer, &seat, position, Some(notice.clone()));
+        seat.read = membership.cursor.seen();
+        for other in places.peers.iter().filter(|other| other.id != peer.id && other.has_arrived()) {
             other.post(Mail::Entered(self.let_in(other, &seat, None, None)));
         }
+        let stored = self.note_seat(user, &seat);
         places.seats.push(seat);
-        let stored = match user.token() {
-            Some(_) => self.store.change(Change::Enter { user: user.id, room: room.id }),
-            None => Box::pin(std::future::ready(Ok(()))),
-        };
-        (membership, stored)
+        Ok((membership, stored))
+    }
+
+    /// Has the store note a seat of somebody who can come back.
+    fn note_seat(&self, user: &User, seat: &Seat) -> Option<Answer<'_, ()>> {
+        user.token()?;
+        let Seat { room, read, .. } = seat;
+        room.add_seats(1);
+        Some(self.store.change(Change::Enter { user: user.id, room: room.id, read: *read }))
     }
 
     /// Gives `user` a seat, unless they have it. Returns the connections that are in the room now,
     /// and were not before.
     fn seat(&self, user: &Arc<User>, seat: Seat) -> Vec<(Arc<Peer>, Membership)> {
+        let _turn = user.turn();
         let mut places = user.places();
         if places.seat(seat.room.id).is_some() {
             return Vec::new();
         }
-        if user.token().is_some() {
-            self.change(Change::Enter { user: user.id, room: seat.room.id });
-        }
+        drop(self.note_seat(user, &seat));
         places.seats.push(seat.clone());
-        let let_in = |peer: &Arc<Peer>| (peer.clone(), self.let_in(peer, &seat, None, None));
-        places.peers.iter().map(let_in).collect()
+        let arrived = places.peers.iter().filter(|peer| peer.has_arrived());
+        arrived.map(|peer| (peer.clone(), self.let_in(peer, &seat, None, None))).collect()
     }
 
     pub(super) fn let_in(
@@ -226,11 +255,8 @@ impl Hub {
         notice: Option<Notice>,
     ) -> Membership {
         let Seat { room, with, .. } = seat;
-        let cursor = |log: &Log| match position {
-            None => log.end(),
-            Some(position) => log.cursor(position).unwrap_or_else(|| log.start()),
-        };
         let announce = |announcement| self.announce(room, announcement, peer.id);
+        let cursor = |log: &Log| cursor_behind(log, position);
         let (cursor, known) = room.enter(peer, cursor, notice, announce);
         Membership { room: room.clone(), cursor, known, with: with.clone() }
     }
@@ -290,5 +316,14 @@ impl Hub {
         self.directs.get([user.id, other.id]).ok_or_else(|| {
             ErrorReply::new(ErrorCode::NoSuchUser, format!("You have no conversation with {nick} yet."))
         })
+    }
+}
+
+/// Behind `position` or at the end; where `position` means nothing to the log, at the beginning of
+/// what memory holds.
+fn cursor_behind(log: &Log, position: Option<Position>) -> Cursor {
+    match position {
+        None => log.end(),
+        Some(position) => log.cursor(position).unwrap_or_else(|| log.start()),
     }
 }

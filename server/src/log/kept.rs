@@ -68,12 +68,36 @@ impl Kept {
     }
 
     /// Gives a message, and its changes, other words, or takes it out. Returns the bytes before and
-    /// after.
-    pub(super) fn amend(&mut self, target: Seq, text: Option<&Text>) -> (usize, usize) {
+    /// after, and whether there may be earlier changes of it.
+    pub(super) fn amend(&mut self, target: Seq, text: Option<&Text>) -> (usize, usize, bool) {
         let before = self.weight;
-        self.entries.retain_mut(|entry| entry.amend(target, text));
-        self.weight = self.entries.iter().map(weight).sum();
-        (before, self.weight)
+        let at = self.behind(target.saturating_sub(1));
+        let found = self.entries.get_mut(at).filter(|entry| entry.record.seq() == target);
+        let was_changed = match found {
+            // Those of a message that is forgotten may be here all the same.
+            None => true,
+            Some(Numbered { record: Record::Message(message), .. }) => message.edited,
+            Some(_) => return (before, before, false),
+        };
+        match (was_changed, text) {
+            // The usual case, in a room with many entries: the first change of a message.
+            (false, Some(_)) => {
+                let entry = &mut self.entries[at];
+                self.weight -= weight(entry);
+                entry.amend(target, text);
+                self.weight += weight(entry);
+            }
+            (false, None) => {
+                if let Some(entry) = self.entries.remove(at) {
+                    self.weight -= weight(&entry);
+                }
+            }
+            (true, _) => {
+                self.entries.retain_mut(|entry| entry.amend(target, text));
+                self.weight = self.entries.iter().map(weight).sum();
+            }
+        }
+        (before, self.weight, was_changed)
     }
 
     /// Nothing was remembered yet, and the newest entry is this one.

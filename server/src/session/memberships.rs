@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crosstalk_protocol::line::render::Notice;
-use crosstalk_protocol::{Entered, EntryRoom, ErrorCode, ErrorReply, Event, Nick, Position, RoomName};
+use crosstalk_protocol::{Entered, EntryRoom, ErrorCode, ErrorReply, Event, Nick, Position, RoomName, Seq};
 
 use super::Session;
 use crate::hub::{Direct, Membership, no_such_room};
@@ -70,7 +70,9 @@ impl Session {
     /// Notes a room that the peer has come into without having asked. A direct conversation that has
     /// ended makes room for another if there are too many.
     pub(super) fn come_into(&mut self, membership: Membership) {
-        if self.is_member(&membership.room.name) {
+        // By now, another connection may have left it again.
+        let has_seat = self.peer.as_ref().is_some_and(|peer| peer.user.has_seat(membership.room.id));
+        if !has_seat || self.is_member(&membership.room.name) {
             return;
         }
         let directs = self.rooms.iter().filter(|membership| membership.with.is_some()).count();
@@ -84,17 +86,26 @@ impl Session {
             }
             self.asides.push(Event::Left { id: None, room: ended.room.name.clone() });
         }
-        let entered = membership.entered(None, 0);
+        let entered = membership.entered(self.read_in(&membership), 0);
         self.rooms.push(membership);
         self.asides.push(Event::Joined { id: None, created: false, entered });
     }
 
     /// Notes that the peer is in a room no longer, without having asked.
-    pub(super) fn go_out_of(&mut self, room: RoomName) {
-        if let Some(at) = self.rooms.iter().position(|membership| membership.room.name == room) {
-            self.rooms.remove(at);
-            self.asides.push(Event::Left { id: None, room });
+    pub(super) fn go_out_of(&mut self, room: &Room) {
+        // By now, another connection may have entered it again, and this one with it.
+        if self.peer.as_ref().is_some_and(|peer| peer.user.has_seat(room.id)) {
+            return;
         }
+        if let Some(at) = self.rooms.iter().position(|membership| membership.room.id == room.id) {
+            self.rooms.remove(at);
+            self.asides.push(Event::Left { id: None, room: room.name.clone() });
+        }
+    }
+
+    /// How far the person has read in a room they are in.
+    pub(super) fn read_in(&self, membership: &Membership) -> Option<Seq> {
+        self.peer.as_ref()?.user.read(membership.room.id)
     }
 
     pub(super) fn membership(&self, name: &RoomName) -> Result<&Membership, ErrorReply> {

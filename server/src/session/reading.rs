@@ -58,7 +58,7 @@ impl Session {
             Mail::Stored { id, room, seq } => self.asides.push(Event::Ack { id, room, seq }),
             Mail::Refused { id, error } => self.asides.push(Event::Error { id, error }),
             Mail::Entered(membership) => self.come_into(membership),
-            Mail::Left { room } => self.go_out_of(room),
+            Mail::Left { room } => self.go_out_of(&room),
             Mail::Told(event) => self.asides.push(event),
         }
     }

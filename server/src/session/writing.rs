@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use crosstalk_protocol::{Answered, ErrorCode, ErrorReply, Nick, RequestId, RoomName, Seq, Target, Text};
+use crosstalk_protocol::{
+    Answered, ErrorCode, ErrorReply, Event, Nick, RequestId, RoomName, Seq, Target, Text,
+};
 
-use super::Session;
+use super::{Refusal, Reply, Session};
 use crate::hub::{Membership, no_such_user, now_ms};
 use crate::limits::EDIT_TIME;
 use crate::room::Room;
@@ -31,6 +33,17 @@ impl Session {
     /// `not-a-member`, `no-such-user`, `no-such-message`, `busy`.
     pub async fn send(&mut self, target: &Target, say: Say, id: Option<RequestId>) -> Result<(), ErrorReply> {
         let (room, to) = match target {
+            Target::User(nick) if say.reply.is_some() && self.existing(nick).is_none() => {
+                // A conversation comes into being with its first message, which answers none.
+                self.hub.find(nick).ok_or_else(no_such_user)?;
+                return Err(no_such_message());
+            }
+            Target::User(nick)
+                if self.existing(nick).is_none() && self.labelled(id.as_ref()).await?.is_some() =>
+            {
+                // It was sent before, in a conversation that has ended.
+                return Err(no_such_user());
+            }
             Target::Room(name) => {
                 let Membership { room, with, .. } = self.membership(name)?;
                 match with.clone() {
@@ -79,6 +92,36 @@ impl Session {
             with.is_some_and(|with| with.can_return() && with.nick() == *nick) && !membership.room.has_ended()
         };
         self.rooms.iter().find(is_theirs).map(|membership| membership.room.clone())
+    }
+
+    /// The answer to what could not be taken, unless the log has had it for long: then it is the same
+    /// as the first time, whatever has become of rooms and people since.
+    pub(super) async fn unless_known(
+        &self,
+        sent: Result<(), ErrorReply>,
+        id: Option<RequestId>,
+    ) -> Result<Reply, Refusal> {
+        let Err(error) = sent else { return Ok(Reply::None) };
+        match (self.labelled(id.as_ref()).await?, id) {
+            (Some((room, seq)), Some(id)) => Ok(Reply::Event(Event::Ack { id, room, seq })),
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Where the entry is that a label of the peer's stands for.
+    async fn labelled(&self, id: Option<&RequestId>) -> Result<Option<(RoomName, Seq)>, ErrorReply> {
+        match (id, &self.peer) {
+            (Some(id), Some(peer)) if peer.user.token().is_some() => {
+                self.hub.labelled(peer.user.id, id).await
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The conversation with somebody of that name that goes on.
+    fn existing(&self, nick: &Nick) -> Option<Arc<Room>> {
+        let user = &self.peer.as_ref()?.user;
+        self.hub.existing_direct(user, nick).ok().or_else(|| self.conversation_with(nick))
     }
 
     /// Puts a change of the message `target` on its way, or its withdrawal.

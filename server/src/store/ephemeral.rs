@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Mutex;
 
-use crosstalk_protocol::{HistoryRange, Message, RequestId, RoomName, Seq};
+use crosstalk_protocol::{HistoryRange, Message, Record, RequestId, RoomName, Seq};
 
 use super::{
     Answer, Authored, By, Change, Draft, Expiry, Hits, Outcome, Page, RoomId, RoomKey, Store, StoredRoom,
@@ -24,6 +24,7 @@ pub struct Ephemeral {
 struct Labels {
     places: HashMap<Label, Place>,
     order: VecDeque<Label>,
+    withdrawn: VecDeque<(RoomId, Seq)>,
 }
 
 type Label = (UserId, RequestId);
@@ -37,7 +38,7 @@ struct Place {
 
 impl Labels {
     fn outcome(&mut self, draft: &Draft) -> Outcome {
-        let Some(id) = &draft.id else { return Outcome::Stored };
+        let Some(id) = &draft.id else { return self.change(draft) };
         let label = (draft.author, id.clone());
         let digest = draft.digest();
         if let Some(place) = self.places.get(&label) {
@@ -45,6 +46,10 @@ impl Labels {
                 true => Outcome::Known { room: place.room.clone(), seq: place.seq },
                 false => Outcome::Reused,
             };
+        }
+        let outcome = self.change(draft);
+        if outcome != Outcome::Stored {
+            return outcome;
         }
         let place = Place { room: draft.record.room().clone(), seq: draft.record.seq(), digest };
         self.places.insert(label.clone(), place);
@@ -56,7 +61,30 @@ impl Labels {
         }
         Outcome::Stored
     }
+
+    /// What is withdrawn is changed no more.
+    fn change(&mut self, draft: &Draft) -> Outcome {
+        let target = match &draft.record {
+            Record::Message(_) => return Outcome::Stored,
+            Record::Edited(edited) => (draft.room, edited.target),
+            Record::Deleted(deleted) => (draft.room, deleted.target),
+        };
+        if self.withdrawn.contains(&target) {
+            return Outcome::Gone;
+        }
+        if matches!(draft.record, Record::Deleted(_)) {
+            self.withdrawn.push_back(target);
+            if self.withdrawn.len() > WITHDRAWN_MAX {
+                self.withdrawn.pop_front();
+            }
+        }
+        Outcome::Stored
+    }
 }
+
+/// Withdrawals that are remembered: more than can be on their way. What has been withdrawn for longer
+/// is in no memory any more.
+const WITHDRAWN_MAX: usize = 4_096;
 
 fn ready<'a, T: Send + 'a>(value: T) -> Answer<'a, T> {
     Box::pin(std::future::ready(Ok(value)))
@@ -82,6 +110,12 @@ impl Store for Ephemeral {
 
     fn last_room(&self) -> Answer<'_, RoomId> {
         ready(RoomId(0))
+    }
+
+    fn labelled<'a>(&'a self, author: UserId, label: &'a RequestId) -> Answer<'a, Option<(RoomName, Seq)>> {
+        let labels = lock(&self.labels);
+        let place = labels.places.get(&(author, label.clone()));
+        ready(place.map(|place| (place.room.clone(), place.seq)))
     }
 
     fn user(&self, _: TokenHash) -> Answer<'_, Option<StoredUser>> {

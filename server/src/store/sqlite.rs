@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crosstalk_protocol::{HistoryRange, Message, Seq};
+use crosstalk_protocol::{HistoryRange, Message, RequestId, RoomName, Seq};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -31,13 +31,13 @@ use self::checkpointer::Log;
 use self::directory::{Directory, open_to_read, open_to_write};
 use self::expiries::Expiries;
 use self::questions::Author;
-use self::readers::Readers;
+use self::readers::{QUESTION_TIME, Readers, SEARCH_TIME};
 use self::trouble::Trouble;
 use self::upkeep::Upkeep;
 use self::writer::{Job, Writer};
 use super::{
     Answer, Authored, By, Change, Draft, Expiry, Hits, Outcome, Page, Retention, RoomId, RoomKey, Store,
-    StoreError, StoredRoom, StoredUser, TokenHash, Words,
+    StoreError, StoredRoom, StoredUser, TokenHash, UserId, Words,
 };
 
 pub use self::directory::OpenError;
@@ -46,7 +46,7 @@ pub use self::fault::Fault;
 /// Jobs that wait for the writer; further ones are refused. Each is a batch or a change.
 const QUEUE: usize = 8_192;
 
-/// Threads that read.
+/// Threads that read; one more does nothing but search.
 const READERS: usize = 2;
 
 /// Kibibytes of pages that the writer keeps in memory: the ends of rooms, of receipts, of the index.
@@ -92,6 +92,7 @@ pub struct Sqlite {
 struct Queues {
     jobs: SyncSender<Job>,
     readers: Readers,
+    searchers: Readers,
 }
 
 impl Sqlite {
@@ -119,22 +120,27 @@ impl Sqlite {
             scrub_at: None,
             probe_at: Instant::now(),
         };
-        let mut connections = Vec::with_capacity(READERS);
-        for _ in 0..READERS {
+        let mut connections = Vec::with_capacity(READERS + 1);
+        for _ in 0..READERS + 1 {
             let connection = open_to_read(&database)?;
             connection.set_prepared_statement_cache_capacity(STATEMENTS);
             connection.pragma_update(None, "cache_size", -READER_CACHE).map_err(failed)?;
             connections.push(connection);
         }
         let mover = directory::open_again(&database)?;
-        let (readers, mut threads) = Readers::start(connections).map_err(OpenError::Thread)?;
+        // A search may take long; whoever only reads on does not wait for it.
+        let for_searches = connections.split_off(READERS);
+        let (searchers, mut threads) =
+            Readers::start(for_searches, SEARCH_TIME).map_err(OpenError::Thread)?;
+        let (readers, reading) = Readers::start(connections, QUESTION_TIME).map_err(OpenError::Thread)?;
+        threads.extend(reading);
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(OpenError::Thread)
         };
         threads.push(spawn("store-log", Box::new(move || checkpointer::run(&mover, &woken)))?);
         threads.push(spawn("store-writer", Box::new(move || writer.run()))?);
         Ok(Self {
-            queues: Mutex::new(Some(Queues { jobs, readers })),
+            queues: Mutex::new(Some(Queues { jobs, readers, searchers })),
             trouble,
             expiries,
             threads: Mutex::new(threads),
@@ -146,11 +152,11 @@ impl Sqlite {
     /// refused.
     pub fn close(&self) {
         let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Queues { jobs, readers }) = queues else { return };
+        let Some(Queues { jobs, readers, searchers }) = queues else { return };
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         // Who only reads cannot empty the log, and so must not be the last to go.
-        drop(readers);
-        threads.drain(..READERS).for_each(join);
+        drop((readers, searchers));
+        threads.drain(..=READERS).for_each(join);
         drop(jobs);
         threads.drain(..).for_each(join);
     }
@@ -248,6 +254,11 @@ impl Store for Sqlite {
         self.read(questions::last_room)
     }
 
+    fn labelled<'a>(&'a self, author: UserId, label: &'a RequestId) -> Answer<'a, Option<(RoomName, Seq)>> {
+        let label = label.clone();
+        self.write(|answer| Job::Labelled(author, label, answer))
+    }
+
     fn user(&self, token: TokenHash) -> Answer<'_, Option<StoredUser>> {
         self.write(|answer| Job::User(token, answer))
     }
@@ -295,7 +306,12 @@ impl Store for Sqlite {
     ) -> Answer<'a, Hits> {
         let key = room.clone();
         let expression = words.expression();
-        self.read(move |connection| questions::search(connection, &key, &expression, before, limit))
+        let search =
+            move |connection: &Connection| questions::search(connection, &key, &expression, before, limit);
+        match self.queues() {
+            None => Box::pin(std::future::ready(Err(StoreError(STOPPED.to_owned())))),
+            Some(Queues { searchers, .. }) => searchers.ask(search),
+        }
     }
 
     fn trouble(&self) -> Option<String> {

@@ -12,6 +12,9 @@ use crosstalk_protocol::{ErrorCode, ErrorReply};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+/// Words and phrases of one search: each costs a walk through the index.
+const PHRASES_MAX: usize = 16;
+
 /// What somebody looks for: words and quoted phrases, all of which have to be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words {
@@ -23,7 +26,7 @@ impl Words {
     /// Takes a search apart. A phrase stands between `"`; a last one needs no closing mark.
     ///
     /// # Errors
-    /// `bad-request`, if there is no word in it.
+    /// `bad-request`, if there is no word in it, or more than [`PHRASES_MAX`].
     pub fn parse(input: &str) -> Result<Self, ErrorReply> {
         let mut phrases = Vec::new();
         for (index, part) in input.split('"').enumerate() {
@@ -33,8 +36,15 @@ impl Words {
                 part.split_whitespace().for_each(|word| add_phrase(word, &mut phrases));
             }
         }
+        phrases.sort_unstable();
+        phrases.dedup();
         if phrases.is_empty() {
             return Err(ErrorReply::new(ErrorCode::BadRequest, "There is no word in that search; type one."));
+        }
+        if phrases.len() > PHRASES_MAX {
+            let words =
+                format!("A search has {PHRASES_MAX} different words and phrases at most; leave some out.");
+            return Err(ErrorReply::new(ErrorCode::BadRequest, words));
         }
         Ok(Self { phrases })
     }

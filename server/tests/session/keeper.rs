@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crosstalk_protocol::{HistoryRange, Message, Record, RoomName, Seq};
+use crosstalk_protocol::{HistoryRange, Message, Record, RequestId, RoomName, Seq};
 use crosstalk_server::store::{
     Answer, Authored, By, Change, Draft, Ephemeral, Expiry, Hits, Outcome, Page, RoomId, RoomKey, Sqlite,
-    SqliteOptions, Store, StoreError, StoredRoom, StoredUser, TokenHash, Words,
+    SqliteOptions, Store, StoreError, StoredRoom, StoredUser, TokenHash, UserId, Words,
 };
 
 /// The life of its lobby's log.
@@ -76,7 +76,16 @@ impl Store for Keeper {
 
     fn rooms(&self) -> Answer<'_, Vec<StoredRoom>> {
         let name = RoomName::lobby();
-        let lobby = StoredRoom { id: RoomId(1), name, epoch: EPOCH, last_seq: 0, expired: 0, pair: None };
+        let lobby = StoredRoom {
+            id: RoomId(1),
+            name,
+            epoch: EPOCH,
+            last_seq: 0,
+            expired: 0,
+            pair: None,
+            ended: false,
+            seats: 0,
+        };
         Box::pin(async { Ok(vec![lobby]) })
     }
 
@@ -86,6 +95,10 @@ impl Store for Keeper {
 
     fn change(&self, change: Change) -> Answer<'_, ()> {
         self.nothing.change(change)
+    }
+
+    fn labelled<'a>(&'a self, author: UserId, label: &'a RequestId) -> Answer<'a, Option<(RoomName, Seq)>> {
+        self.nothing.labelled(author, label)
     }
 
     fn user(&self, token: TokenHash) -> Answer<'_, Option<StoredUser>> {

@@ -151,11 +151,12 @@ async fn two_clients_of_one_person_share_rooms_names_and_read_positions() {
         let mut phone = Client::hello(&hub, "whoever", hello).await.unwrap();
         assert_eq!(phone.session.nick().unwrap().as_str(), "alice", "who is here keeps their name");
         desk.ask(Command::Create { room: room("dev") }).await.unwrap();
+        let mut events = phone.read().await;
         desk.say("hi").await;
         desk.ask(Command::Read { room: RoomName::lobby(), seq: 1 }).await.unwrap();
         desk.ask(Command::Nick { nick: Nick::parse("alicia").unwrap() }).await.unwrap();
         desk.ask(Command::Leave { room: room("dev") }).await.unwrap();
-        let events = phone.read().await;
+        events.extend(phone.read().await);
         assert_eq!(texts(&events), ["hi"]);
         let has = |wanted: &dyn Fn(&Event) -> bool| assert!(events.iter().any(wanted), "{events:?}");
         has(&|event| matches!(event, Event::Joined { entered, .. } if entered.room == room("dev")));

@@ -1,10 +1,11 @@
 //! What is asked of the database. Each question has a bound, and needs no more than a few pages.
 
-use crosstalk_protocol::{HistoryRange, Message, Nick, Record, Seq};
+use crosstalk_protocol::{HistoryRange, Message, Nick, Record, RoomName, Seq};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::rows::{
-    SEQ_MAX, author, columns, entry_id, nick, optional_nick, record, room, room_columns, seq_of,
+    SEQ_BITS, SEQ_MAX, author, columns, entry_id, nick, optional_nick, record, room, room_columns, room_name,
+    seq_of,
 };
 use crate::store::{
     Authored, Hits, Page, Partner, RoomId, RoomKey, StoredRoom, StoredSeat, StoredUser, TokenHash, UserId,
@@ -19,9 +20,10 @@ pub(super) fn rooms(connection: &Connection) -> rusqlite::Result<Vec<StoredRoom>
         .prepare_cached(concat!(
             "SELECT ",
             room_columns!(),
-            " FROM room AS r WHERE removed = 0 AND name NOT LIKE '@%'"
+            ", (SELECT count(*) FROM seat WHERE seat.room = r.id)
+             FROM room AS r WHERE removed = 0 AND name NOT LIKE '@%'"
         ))?
-        .query_map([], room)?
+        .query_map([], |row| Ok(StoredRoom { seats: row.get::<_, i64>(8)? as usize, ..room(row)? }))?
         .collect()
 }
 
@@ -57,16 +59,31 @@ fn seats(connection: &Connection, user: i64) -> rusqlite::Result<Vec<StoredSeat>
         ))?
         .query_map([user], |row| {
             let room = room(row)?;
-            let with = match row.get::<_, Option<i64>>(8)? {
+            let with = match row.get::<_, Option<i64>>(9)? {
                 None => None,
-                Some(id) => match optional_nick(row, 9)? {
+                Some(id) => match optional_nick(row, 10)? {
                     Some(nick) => Some(Partner { id: UserId(id as u64), nick, returns: true }),
                     None => passed_by(connection, room.id, id)?,
                 },
             };
-            Ok(StoredSeat { room, read: row.get::<_, i64>(7)? as u64, with })
+            Ok(StoredSeat { room, read: row.get::<_, i64>(8)? as u64, with })
         })?
         .collect()
+}
+
+/// Where the entry is that a label stands for.
+pub(super) fn labelled(
+    connection: &Connection,
+    author: UserId,
+    label: &str,
+) -> rusqlite::Result<Option<(RoomName, Seq)>> {
+    connection
+        .prepare_cached(
+            "SELECT r.name, p.entry FROM receipt AS p JOIN room AS r ON r.id = p.entry >> ?3
+             WHERE p.author = ?1 AND p.label = ?2",
+        )?
+        .query_row((author.0 as i64, label, SEQ_BITS), |row| Ok((room_name(row, 0)?, seq_of(row.get(1)?))))
+        .optional()
 }
 
 /// Somebody who is not known any more, by what they wrote or were written last.

@@ -14,7 +14,10 @@ use crate::store::{Answer, StoreError};
 const QUEUE: usize = 1_024;
 
 /// How long one question may keep a thread. Nothing that is asked for should take a tenth of it.
-const TIME: Duration = Duration::from_secs(5);
+pub(super) const QUESTION_TIME: Duration = Duration::from_secs(5);
+
+/// The same for a search: what has not found anything by then has to be asked for in rarer words.
+pub(super) const SEARCH_TIME: Duration = Duration::from_millis(500);
 
 /// Steps of SQLite's machine between two looks at the time.
 const STEPS: i32 = 100_000;
@@ -26,14 +29,17 @@ type Question = Box<dyn FnOnce(&Connection) + Send>;
 pub(super) struct Readers(SyncSender<Question>);
 
 impl Readers {
-    /// Starts a thread for each connection.
-    pub(super) fn start(connections: Vec<Connection>) -> std::io::Result<(Self, Vec<JoinHandle<()>>)> {
+    /// Starts a thread for each connection, which spends `time` on a question at most.
+    pub(super) fn start(
+        connections: Vec<Connection>,
+        time: Duration,
+    ) -> std::io::Result<(Self, Vec<JoinHandle<()>>)> {
         let (sender, questions) = sync_channel(QUEUE);
         let questions = Arc::new(Mutex::new(questions));
         let threads = connections.into_iter().map(|connection| {
             let questions = questions.clone();
             let thread = std::thread::Builder::new().name("store-reader".to_owned());
-            thread.spawn(move || read(connection, &questions))
+            thread.spawn(move || read(connection, time, &questions))
         });
         Ok((Self(sender), threads.collect::<Result<_, _>>()?))
     }
@@ -63,12 +69,12 @@ impl Readers {
     }
 }
 
-fn read(mut connection: Connection, questions: &Mutex<Receiver<Question>>) {
+fn read(mut connection: Connection, time: Duration, questions: &Mutex<Receiver<Question>>) {
     loop {
         // One thread waits for the queue, and the other one for it.
         let question = questions.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(question) = question else { break };
-        let until = Instant::now() + TIME;
+        let until = Instant::now() + time;
         let _ = connection.progress_handler(STEPS, Some(move || Instant::now() > until));
         question(&connection);
     }

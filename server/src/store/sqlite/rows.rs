@@ -8,7 +8,7 @@ use crate::store::{RoomId, StoredRoom, UserId};
 
 /// Bits of an entry's id that are its number in its room: 34 billion. The rest is the room's number:
 /// 268 million rooms.
-const SEQ_BITS: u32 = 35;
+pub(super) const SEQ_BITS: u32 = 35;
 
 /// The highest number of an entry.
 pub(super) const SEQ_MAX: Seq = (1 << SEQ_BITS) - 1;
@@ -99,7 +99,7 @@ pub(super) fn optional_nick(row: &Row<'_>, column: usize) -> rusqlite::Result<Op
 /// The columns that [`room`] reads, of `room AS r`.
 macro_rules! room_columns {
     () => {
-        "r.id, r.name, r.epoch, r.last_seq, r.expired, r.user_a, r.user_b"
+        "r.id, r.name, r.epoch, r.last_seq, r.expired, r.user_a, r.user_b, r.ended"
     };
 }
 pub(super) use room_columns;
@@ -110,12 +110,19 @@ pub(super) fn room(row: &Row<'_>) -> rusqlite::Result<StoredRoom> {
         |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(|id| UserId(id as u64)));
     Ok(StoredRoom {
         id: RoomId(row.get(0)?),
-        name: RoomName::parse(row.get_ref(1)?.as_str()?).map_err(|error| malformed(1, error))?,
+        name: room_name(row, 1)?,
         epoch: row.get::<_, i64>(2)? as u64,
         last_seq: row.get::<_, i64>(3)? as u64,
         expired: row.get::<_, i64>(4)? as u64,
         pair: user(5)?.zip(user(6)?).map(|(a, b)| [a, b]),
+        ended: row.get(7)?,
+        seats: 0,
     })
+}
+
+/// A room's name.
+pub(super) fn room_name(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomName> {
+    RoomName::parse(row.get_ref(column)?.as_str()?).map_err(|error| malformed(column, error))
 }
 
 fn malformed(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {

@@ -14,6 +14,8 @@ pub(super) struct Transaction<'c> {
     connection: &'c Connection,
     additions: Additions,
     rooms: BTreeMap<RoomId, Growth>,
+    /// The rooms that were looked for, and whether they are there.
+    there: BTreeMap<RoomId, bool>,
     /// Whether words were taken away that must not be on the disk any more.
     withdrawn: bool,
 }
@@ -44,12 +46,18 @@ impl<'c> Transaction<'c> {
     /// Begins.
     pub(super) fn begin(connection: &'c Connection) -> rusqlite::Result<Self> {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        Ok(Self { connection, additions: Additions::default(), rooms: BTreeMap::new(), withdrawn: false })
+        Ok(Self {
+            connection,
+            additions: Additions::default(),
+            rooms: BTreeMap::new(),
+            there: BTreeMap::new(),
+            withdrawn: false,
+        })
     }
 
     /// Commits. Returns whether words were taken away.
     pub(super) fn commit(self) -> rusqlite::Result<bool> {
-        let Self { connection, additions, rooms, withdrawn } = self;
+        let Self { connection, additions, rooms, withdrawn, .. } = self;
         additions.write(connection)?;
         for (room, growth) in rooms {
             growth.write(connection, room)?;
@@ -77,6 +85,10 @@ impl<'c> Transaction<'c> {
             let id = entry_id(draft.room, seq);
             let at = draft.record.at() as i64;
             let author = draft.author.0 as i64;
+            if !self.has_room(draft.room)? {
+                outcomes.push(Outcome::NoRoom);
+                continue;
+            }
             // A change has to be possible before its label stands for it.
             if !matches!(draft.record, Record::Message(_)) {
                 outcomes.push(self.alter(draft, id)?);
@@ -109,6 +121,19 @@ impl<'c> Transaction<'c> {
             outcomes.push(Outcome::Stored);
         }
         Ok(outcomes)
+    }
+
+    /// Whether there is such a room, as far as this transaction has come.
+    fn has_room(&mut self, room: RoomId) -> rusqlite::Result<bool> {
+        if let Some(there) = self.there.get(&room) {
+            return Ok(*there);
+        }
+        let there = self
+            .connection
+            .prepare_cached("SELECT 1 FROM room WHERE id = ?1 AND removed = 0")?
+            .exists([room.0])?;
+        self.there.insert(room, there);
+        Ok(there)
     }
 
     /// What the label of a draft stands for already.
@@ -213,6 +238,7 @@ impl<'c> Transaction<'c> {
         let run = |sql, values: &[&dyn rusqlite::ToSql]| connection.prepare_cached(sql)?.execute(values);
         match change {
             Change::CreateRoom(room) => {
+                self.there.remove(&room.id);
                 if room.id.0 > ROOM_MAX {
                     return Err(refused(format!("{} is no number of a room", room.id.0)));
                 }
@@ -231,7 +257,11 @@ impl<'c> Transaction<'c> {
                     ],
                 )?;
             }
+            Change::EndRoom(room) => {
+                run("UPDATE room SET ended = 1 WHERE id = ?1", params![room.0])?;
+            }
             Change::RemoveRoom(room) => {
+                self.there.remove(room);
                 if let Some(growth) = self.rooms.remove(room) {
                     growth.write(connection, *room)?;
                 }
@@ -249,11 +279,11 @@ impl<'c> Transaction<'c> {
                     params![id.0 as i64, token.0, nick.as_str(), hidden, *at as i64],
                 )?;
             }
-            Change::Enter { user, room } => {
+            Change::Enter { user, room, read } => {
                 run(
-                    "INSERT OR IGNORE INTO seat (user, room, place)
-                     SELECT ?1, ?2, coalesce(max(place), 0) + 1 FROM seat WHERE user = ?1",
-                    params![user.0 as i64, room.0],
+                    "INSERT OR IGNORE INTO seat (user, room, place, read)
+                     SELECT ?1, ?2, coalesce(max(place), 0) + 1, ?3 FROM seat WHERE user = ?1",
+                    params![user.0 as i64, room.0, *read as i64],
                 )?;
             }
             Change::Leave { user, room } => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use crosstalk_protocol::{RequestId, RoomName, Seq};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
@@ -17,7 +18,7 @@ use super::questions;
 use super::transaction::Transaction;
 use super::trouble::Trouble;
 use super::upkeep::Upkeep;
-use crate::store::{Change, Draft, Outcome, StoreError, StoredUser, TokenHash};
+use crate::store::{Change, Draft, Outcome, StoreError, StoredUser, TokenHash, UserId};
 
 /// Jobs of one transaction.
 const JOBS: usize = 1_024;
@@ -41,6 +42,8 @@ const PROBE_BYTES: i32 = 256 * 1024;
 pub(super) enum Job {
     Append(Vec<Draft>, oneshot::Sender<Result<Vec<Outcome>, StoreError>>),
     Change(Box<Change>, oneshot::Sender<Result<(), StoreError>>),
+    /// Where the entry is that a label stands for.
+    Labelled(UserId, RequestId, oneshot::Sender<Result<Option<(RoomName, Seq)>, StoreError>>),
     /// Who somebody is, as of all that was asked for before.
     User(TokenHash, oneshot::Sender<Result<Option<StoredUser>, StoreError>>),
 }
@@ -206,6 +209,9 @@ impl Writer {
                     Done::Changed
                 }
                 Job::User(token, _) => Done::Found(questions::user(&self.connection, *token)?),
+                Job::Labelled(author, label, _) => {
+                    Done::Labelled(questions::labelled(&self.connection, *author, label.as_str())?)
+                }
             });
         }
         let stalled = self.fault.stalled();
@@ -246,13 +252,14 @@ enum Done {
     Appended(Vec<Outcome>),
     Changed,
     Found(Option<StoredUser>),
+    Labelled(Option<(RoomName, Seq)>),
 }
 
 impl Job {
     fn entries(&self) -> usize {
         match self {
             Job::Append(batch, _) => batch.len(),
-            Job::Change(..) | Job::User(..) => 1,
+            Job::Change(..) | Job::User(..) | Job::Labelled(..) => 1,
         }
     }
 
@@ -263,6 +270,8 @@ impl Job {
             (Job::Append(_, answer), Ok(Done::Appended(outcomes))) => drop(answer.send(Ok(outcomes))),
             (Job::Change(_, answer), Ok(_)) => drop(answer.send(Ok(()))),
             (Job::User(_, answer), Ok(Done::Found(found))) => drop(answer.send(Ok(found))),
+            (Job::Labelled(.., answer), Ok(Done::Labelled(place))) => drop(answer.send(Ok(place))),
+            (Job::Labelled(.., answer), Err(error)) => drop(answer.send(Err(failed(error)))),
             (Job::User(_, answer), Err(error)) => drop(answer.send(Err(failed(error)))),
             (Job::Append(_, answer), Err(error)) => drop(answer.send(Err(failed(error)))),
             (Job::Change(change, answer), Err(error)) => {
@@ -270,7 +279,7 @@ impl Job {
                 drop(answer.send(Err(failed(error))));
             }
             // The kinds agree; were they not to, the answer would be that the store has stopped.
-            (Job::Append(..) | Job::User(..), Ok(_)) => {}
+            (Job::Append(..) | Job::User(..) | Job::Labelled(..), Ok(_)) => {}
         }
     }
 }

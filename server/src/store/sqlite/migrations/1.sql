@@ -12,6 +12,8 @@ CREATE TABLE room (
     -- The two of a direct conversation.
     user_a INTEGER,
     user_b INTEGER,
+    -- One of the two has left for good.
+    ended INTEGER NOT NULL DEFAULT 0,
     -- It is gone for everybody; its entries are being taken away.
     removed INTEGER NOT NULL DEFAULT 0
 ) STRICT;

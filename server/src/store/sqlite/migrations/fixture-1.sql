@@ -12,6 +12,8 @@ CREATE TABLE room (
     -- The two of a direct conversation.
     user_a INTEGER,
     user_b INTEGER,
+    -- One of the two has left for good.
+    ended INTEGER NOT NULL DEFAULT 0,
     -- It is gone for everybody; its entries are being taken away.
     removed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
@@ -76,8 +78,8 @@ INSERT INTO word (word, rank) VALUES ('secure-delete', 1);
 
 INSERT INTO user VALUES (7, x'00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff', 'alice', 0, 1764000000000);
 INSERT INTO user VALUES (8, x'10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff', 'bob', 1, 1764000000000);
-INSERT INTO room VALUES (1, 'lobby', 1764000000000, 2, 0, 1, 101, NULL, NULL, 0);
-INSERT INTO room VALUES (2, '@1', 1764000000001, 0, 0, 0, 0, 7, 8, 0);
+INSERT INTO room VALUES (1, 'lobby', 1764000000000, 2, 0, 1, 101, NULL, NULL, 0, 0);
+INSERT INTO room VALUES (2, '@1', 1764000000001, 0, 0, 0, 0, 7, 8, 0, 0);
 INSERT INTO entry VALUES (34359738369, 1764000000000, 7, 0, 'alice', NULL, 0, 0, NULL, NULL, NULL, 'hello');
 INSERT INTO word (rowid, text) VALUES (34359738369, 'hello');
 INSERT INTO entry VALUES (34359738370, 1764000000001, 7, 2, 'alice', NULL, 0, 0, NULL, NULL, 34359738368, NULL);
