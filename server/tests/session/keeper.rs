@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crosstalk_protocol::{HistoryRange, Message, Record, RequestId, RoomName, Seq};
 use crosstalk_server::store::{
-    Answer, Authored, By, Change, Draft, Ephemeral, Expiry, Hits, Outcome, Page, RoomId, RoomKey, Sqlite,
-    SqliteOptions, Store, StoreError, StoredRoom, StoredUser, TokenHash, UserId, Words,
+    Answer, Authored, By, Change, Draft, Ephemeral, Expiry, Hits, Outcome, Page, Retention, RoomId, RoomKey,
+    Sqlite, SqliteOptions, Store, StoreError, StoredRoom, StoredUser, TokenHash, UserId, Words,
 };
+use rusqlite::Connection;
 
 /// The life of its lobby's log.
 pub(crate) const EPOCH: u64 = 7;
@@ -149,6 +151,20 @@ impl Scratch {
     /// Opens what is there.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         Arc::new(Sqlite::open(&self.0, SqliteOptions::default()).unwrap())
+    }
+
+    /// The same, as a store that looks after itself all the time.
+    pub(crate) fn busy_store(&self, retention: Retention) -> Arc<dyn Store> {
+        let options = SqliteOptions { retention, ..SqliteOptions::default() };
+        options.fault.rest_between_passes(Duration::ZERO);
+        Arc::new(Sqlite::open(&self.0, options).unwrap())
+    }
+
+    /// The database itself.
+    pub(crate) fn database(&self) -> Connection {
+        let connection = Connection::open(self.0.join("crosstalk.db")).unwrap();
+        connection.busy_timeout(Duration::from_secs(5)).unwrap();
+        connection
     }
 }
 

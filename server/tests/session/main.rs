@@ -7,3 +7,4 @@ mod client;
 mod keeper;
 mod people;
 mod reading;
+mod upkeep;
