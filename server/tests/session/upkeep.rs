@@ -108,7 +108,7 @@ async fn whoever_is_here_is_not_forgotten_however_long_ago_they_came() {
 }
 
 async fn passes_by(hub: &Hub, name: &str) -> Arc<Peer> {
-    hub.arrive(&Nick::parse(name).unwrap(), Visitor::Passing).await.unwrap().peer
+    hub.arrive(&Nick::parse(name).unwrap(), Visitor::Passing, 0).await.unwrap().peer
 }
 
 #[tokio::test]
