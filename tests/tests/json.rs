@@ -30,7 +30,7 @@ async fn hello_is_answered_with_welcome() {
             &welcome,
             &json!({
                 "type": "welcome", "id": "$", "nick": nick, "token": "$", "server": "$",
-                "rooms": [{ "room": "lobby", "epoch": "#", "seq": "#", "count": count }],
+                "rooms": [{ "room": "lobby", "epoch": "#", "seq": "#", "read": "#", "count": count }],
                 "limits": { "text": 4096, "frame": 32768, "rate": 10, "burst": 50, "rooms": 100 },
             }),
         );
@@ -52,7 +52,10 @@ async fn hello_can_name_the_rooms_to_be_in() {
     alice.request(json!({ "type": "create", "room": "dev" })).await;
     let mut bob = JsonClient::tcp(server.tcp()).await;
     let welcome = bob.hello(json!({ "nick": "bob", "rooms": [{ "room": "dev" }, { "room": "gone" }] })).await;
-    assert_shape(&welcome["rooms"], &json!([{ "room": "dev", "epoch": "#", "seq": "#", "count": 2 }]));
+    assert_shape(
+        &welcome["rooms"],
+        &json!([{ "room": "dev", "epoch": "#", "seq": "#", "read": "#", "count": 2 }]),
+    );
     let missing = bob.take_type("error").await;
     assert_shape(&missing, &json!({ "type": "error", "code": "no-such-room", "message": "$" }));
     // Not in the lobby, since it was not named.
@@ -106,11 +109,11 @@ async fn rooms_are_created_entered_listed_and_left() {
     let (mut alice, mut bob) = alice_and_bob(&server).await;
     assert_shape(
         &alice.request(json!({ "type": "create", "room": "dev" })).await,
-        &json!({ "type": "joined", "id": "$", "room": "dev", "epoch": "#", "seq": "#", "count": 1, "created": true }),
+        &json!({ "type": "joined", "id": "$", "room": "dev", "epoch": "#", "seq": "#", "read": "#", "count": 1, "created": true }),
     );
     assert_shape(
         &bob.request(json!({ "type": "join", "room": "dev" })).await,
-        &json!({ "type": "joined", "id": "$", "room": "dev", "epoch": "#", "seq": "#", "count": 2 }),
+        &json!({ "type": "joined", "id": "$", "room": "dev", "epoch": "#", "seq": "#", "read": "#", "count": 2 }),
     );
     let came = alice.take(|event| event["room"] == "dev" && event["joined"] == json!(["bob"])).await;
     assert_shape(
@@ -205,7 +208,7 @@ async fn a_direct_conversation_is_a_room_of_two() {
     let (mut alice, mut bob) = alice_and_bob(&server).await;
     alice.send(json!({ "type": "send", "to": "bob", "text": "psst", "id": "c1" })).await;
     let opened = alice.take_type("joined").await;
-    let shape = |with: &str| json!({ "type": "joined", "room": "$", "epoch": "#", "seq": "#", "count": 2, "with": with });
+    let shape = |with: &str| json!({ "type": "joined", "room": "$", "epoch": "#", "seq": "#", "read": "#", "count": 2, "with": with });
     assert_shape(&opened, &shape("bob"));
     assert!(opened["room"].as_str().unwrap().starts_with('@'));
     let ack = alice.take_type("ack").await;

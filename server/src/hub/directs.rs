@@ -65,7 +65,7 @@ impl Directs {
 
     /// The rooms of all conversations.
     pub(super) fn ids(&self) -> HashSet<RoomId> {
-        lock(&self.rooms).by_id.values().filter_map(Weak::upgrade).map(|room| room.id).collect()
+        lock(&self.rooms).by_pair.values().filter_map(Weak::upgrade).map(|room| room.id).collect()
     }
 
     /// Forgets a conversation that one of the two has left. Another of the same two may have begun
