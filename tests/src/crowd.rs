@@ -32,6 +32,8 @@ pub(crate) struct Moment {
     pub(crate) phase: watch::Sender<Phase>,
     /// How many acks and messages have arrived, with all of them together.
     pub(crate) arrivals: watch::Sender<usize>,
+    /// How many of them have been let in, at least once.
+    pub(crate) inside: watch::Sender<usize>,
     /// How many of them have nothing more to send.
     pub(crate) idle: watch::Sender<usize>,
 }
@@ -56,6 +58,7 @@ impl Crowd {
         let moment = Moment {
             phase: watch::Sender::new(Phase::Talk),
             arrivals: watch::Sender::new(0),
+            inside: watch::Sender::new(0),
             idle: watch::Sender::new(0),
         };
         Self { moment: Arc::new(moment), _director: director, json: JoinSet::new(), lines: JoinSet::new() }
@@ -69,6 +72,15 @@ impl Crowd {
     /// Somebody who speaks lines begins.
     pub fn join_lines(&mut self, talker: LineTalker) {
         self.lines.spawn(talker.run(self.moment.clone()));
+    }
+
+    /// Waits until everybody has been let in. Before that nobody has a token: who loses the welcome
+    /// comes back as somebody else of the same name.
+    pub async fn is_inside(&self) {
+        let mut inside = self.moment.inside.subscribe();
+        let everybody = self.json.len() + self.lines.len();
+        let complete = inside.wait_for(|count| *count >= everybody);
+        drop(within("everybody to be let in", complete).await.expect("the sender is in use"));
     }
 
     /// How many acks and messages have arrived so far.

@@ -90,13 +90,13 @@ pub struct LineJournal {
     pub lives: Vec<Vec<(String, String)>>,
 }
 
-/// A text that tells who wrote it and which of their messages it is.
+/// A text that tells who wrote it, which of their messages it is, and that it is whole.
 pub(crate) fn describe_itself(nick: &str, number: u64, words: &str) -> String {
-    format!("{nick} {number} {words}")
+    format!("{nick} {number} {words}.")
 }
 
-/// The author and the number that a text tells.
+/// The author and the number that a text tells. `None` if it was cut off, or is somebody else's.
 pub(crate) fn parse(text: &str) -> Option<(&str, u64)> {
-    let mut words = text.split(' ');
+    let mut words = text.strip_suffix('.')?.split(' ');
     Some((words.next()?, words.next()?.parse().ok()?))
 }

@@ -57,6 +57,9 @@ impl LineTalker {
                 None => return Ok(false),
             }
         }
+        if self.journal.lives.is_empty() {
+            moment.inside.send_modify(|count| *count += 1);
+        }
         self.journal.lives.push(Vec::new());
         let Self { journal: LineJournal { nick, typed, lives }, random, .. } = self;
         let life = lives.last_mut().expect("it has just begun");

@@ -161,8 +161,12 @@ impl Life {
             };
             let Some(event) = event else { return };
             let mut mind = self.mind();
-            if matches!(event["type"].as_str(), Some("ack" | "message")) {
-                self.moment.arrivals.send_modify(|count| *count += 1);
+            match event["type"].as_str() {
+                Some("ack" | "message") => self.moment.arrivals.send_modify(|count| *count += 1),
+                Some("welcome") if mind.talker.journal.token.is_empty() => {
+                    self.moment.inside.send_modify(|count| *count += 1);
+                }
+                _ => {}
             }
             let goes_on = mind.take(&event, *self.moment.phase.borrow());
             if !goes_on || mind.is_finished() {
@@ -268,7 +272,7 @@ impl Mind {
         let Talker { random, journal, friend, pause, .. } = &mut self.talker;
         let number = journal.said.len() as u64 + 1;
         let length = if random.below(50) == 0 { 3_000 } else { random.below(60) };
-        let words = format!("{}.", "la ".repeat(length / 3));
+        let words = "la ".repeat(length / 3);
         let text = describe_itself(&journal.nick, number, &words);
         journal.said.entry(number).or_default().texts.push(text);
         let direct = self.places.keys().find(|room| room.starts_with('@'));

@@ -59,6 +59,7 @@ async fn a_server_that_is_killed_again_and_again_loses_doubles_and_moves_nothing
     let data = DataDir::new();
     let mut server = TestServer::with_data(&data, &["--log", "warn"]).await;
     let mut crowd = gather(&server, &mut random).await;
+    crowd.is_inside().await;
     let mut torn = 0;
     for _ in 0..kills {
         kill_somewhen(&mut server, &mut crowd, &mut random).await;

@@ -37,6 +37,9 @@ async fn over_links_that_break_all_the_time_nobody_loses_or_doubles_anything() {
     let server = TestServer::with_data(&data, &["--log", "warn"]).await;
     let tcp = FlakyProxy::start(server.tcp(), random.bits()).await;
     let http = FlakyProxy::start(server.http(), random.bits()).await;
+    for proxy in [&tcp, &http] {
+        proxy.set_calm(true);
+    }
     let mut crowd = Crowd::gather(&server).await;
     for number in 1..=4 {
         let program = Talker::new(&format!("program-{number}"), Way::Tcp, tcp.address(), random.bits());
@@ -48,6 +51,10 @@ async fn over_links_that_break_all_the_time_nobody_loses_or_doubles_anything() {
     crowd.join(Talker::new("juliet", Way::WebSocket, http.address(), random.bits()).with_friend("romeo"));
     for number in 1..=2 {
         crowd.join_lines(LineTalker::new(&format!("hand-{number}"), tcp.address(), random.bits()));
+    }
+    crowd.is_inside().await;
+    for proxy in [&tcp, &http] {
+        proxy.set_calm(false);
     }
     while tcp.breaks() + http.breaks() < breaks {
         crowd.hears(100).await;
