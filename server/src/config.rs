@@ -38,8 +38,8 @@ pub struct Config {
     #[arg(long, env = "CROSSTALK_SYNC", value_name = "HOW", default_value = "full")]
     pub sync: Sync,
 
-    /// How old a room's entries may become, such as 12h, 30d or 1y; older ones are removed. Nothing
-    /// counts that says how much is kept if --ephemeral keeps nothing
+    /// How old a room's entries may become, such as 12h, 30d or 1y; with --ephemeral, none of the
+    /// retention flags counts
     #[arg(long, env = "CROSSTALK_RETENTION_AGE", value_name = "AGE|off", default_value = "off", value_parser = amount::age)]
     pub retention_age: Limit<Duration>,
 

@@ -138,9 +138,13 @@ async fn whoever_speaks_lines_is_told_in_words() {
     assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
     assert_eq!(numbers.len() as u64 + told, 2_500, "{} and {told}; the last is {last}", numbers.len());
     // Whoever asks for history sees what there is.
-    bob.send_line("/history 200").await;
+    bob.send_line("/history 3").await;
     bob.send_line("/me is there").await;
     let after = alice.take(|event| event["text"] == "is there").await;
     assert!(after["seq"].as_u64().is_some_and(|seq| seq > last));
+    alice.say("lobby", "goodbye").await;
+    let lines = bob.until("alice: goodbye").await;
+    let shown = |number: u64| lines.iter().any(|line| line.contains(&format!("number {number} ")));
+    assert!(shown(2_500) && shown(2_499) && !shown(1));
     server.stop().await;
 }

@@ -114,10 +114,11 @@ impl Sqlite {
             jobs: waiting,
             log,
             trouble: trouble.clone(),
-            upkeep: Upkeep::new(options.retention, options.fault.clone(), expiries.clone()),
+            upkeep: Upkeep::new(&options, expiries.clone()),
             fault: options.fault,
             pages: 0,
             scrub_at: None,
+            moving: false,
             probe_at: Instant::now(),
         };
         let mut connections = Vec::with_capacity(READERS + 1);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crosstalk_protocol::{Command, EntryRoom, Event, HistoryRange, Nick, Position, RoomName, Seq, Target};
 use crosstalk_server::hub::{Hub, Visitor};
 use crosstalk_server::peer::Peer;
-use crosstalk_server::store::{Retention, Store as _, TokenHash};
+use crosstalk_server::store::Retention;
 use crosstalk_server::upkeep;
 
 use crate::client::{Client, hub, texts};
@@ -91,14 +91,14 @@ async fn a_reader_sees_the_gap_even_if_nobody_has_told_the_hub() {
 #[tokio::test]
 async fn whoever_is_here_is_not_forgotten_however_long_ago_they_came() {
     let scratch = Scratch::new();
-    let store = scratch.busy_store(Retention::default());
-    let hub = hub(store.clone()).await;
-    let alice = Client::enter(&hub, "alice", None).await;
+    let hub = hub(scratch.busy_store(Retention::default())).await;
+    let mut alice = Client::enter(&hub, "alice", None).await;
     let bob = Client::enter(&hub, "bob", None).await;
     let (alices, bobs) = (alice.token(), bob.token());
     drop(bob);
-    // Whoever is looked up is looked up behind all that was to be stored.
-    assert!(store.user(TokenHash::of(&bobs)).await.unwrap().is_some());
+    // Once this is stored, it is also stored that he has gone.
+    alice.ask(Command::Hide).await.unwrap();
+    assert_eq!(count(&scratch, "SELECT count(*) FROM user"), 2);
     scratch.database().execute("UPDATE user SET seen_at = 1", []).unwrap();
     hub.tidy_up().await;
     comes_true(async || count(&scratch, "SELECT count(*) FROM user") == 1).await;

@@ -54,9 +54,14 @@ impl Log {
             }
         } else if pages >= self.next {
             self.next = pages + ENOUGH;
-            // It is at work, if it does not take this.
-            let _ = self.wake.try_send(());
+            self.begin_to_move();
         }
+    }
+
+    /// Has the checkpointer move what there is.
+    pub(super) fn begin_to_move(&self) {
+        // It is at work, if it does not take this.
+        let _ = self.wake.try_send(());
     }
 
     /// Empties the log, so that nothing of what was in it is on the disk. Returns whether it could.

@@ -21,14 +21,18 @@ use self::retention::Rooms;
 use self::tidying::Tidying;
 use super::expiries::Expiries;
 use super::fault::Fault;
+use super::{Durability, SqliteOptions};
 use crate::store::{Retention, Unused};
 
 /// Between two passes.
 const PASS_TIME: Duration = Duration::from_secs(60);
 
-/// After a step, the writer is free for so many times as long as the step took: a fifth of its time
-/// is spent on upkeep at most.
+/// After a step, the writer is free for so many times as long as the step took: upkeep has a fifth of
+/// its time while there is something else to do,
 const REST: u32 = 4;
+
+/// and half of it while there is not.
+const IDLE_REST: u32 = 1;
 
 /// What a step should take. Whoever has just sent something waits for so much longer.
 const STEP_TIME: Duration = Duration::from_millis(4);
@@ -37,9 +41,10 @@ const STEP_TIME: Duration = Duration::from_millis(4);
 const ROWS: usize = 500;
 
 /// Bytes of entries that a step removes: at first, and within which bounds it is adapted to how fast
-/// the machine is. What the index costs is in proportion to the text.
-const BYTES: usize = 16 * 1024;
-const BYTES_MIN: usize = 1024;
+/// the machine is. Nearly all of the time goes into the index, from which each word is taken by itself
+/// so that nothing of it stays on the disk: some 100 µs a word.
+const BYTES: usize = 1024;
+const BYTES_MIN: usize = 128;
 const BYTES_MAX: usize = 128 * 1024;
 
 /// Free pages that are left in the file, since what comes next needs them: 1 MiB.
@@ -50,6 +55,7 @@ const PAGES: i64 = 64;
 
 /// The state of it.
 pub(super) struct Upkeep {
+    durability: Durability,
     retention: Retention,
     fault: Arc<Fault>,
     expiries: Arc<Expiries>,
@@ -104,10 +110,12 @@ struct Progress {
 
 impl Upkeep {
     /// The first pass begins at once.
-    pub(super) fn new(retention: Retention, fault: Arc<Fault>, expiries: Arc<Expiries>) -> Self {
+    pub(super) fn new(options: &SqliteOptions, expiries: Arc<Expiries>) -> Self {
+        let SqliteOptions { durability, retention, ref fault } = *options;
         Self {
+            durability,
             retention,
-            fault,
+            fault: fault.clone(),
             expiries,
             stage: Stage::Retention,
             due_at: Instant::now(),
@@ -128,11 +136,11 @@ impl Upkeep {
         self.due_at
     }
 
-    /// Does the next step. Returns whether words were taken away that must not be on the disk any
-    /// more.
-    pub(super) fn step(&mut self, connection: &Connection) -> bool {
+    /// Does the next step, after something else or after nothing. Returns whether words were taken away
+    /// that must not be on the disk any more.
+    pub(super) fn step(&mut self, connection: &Connection, idle: bool) -> bool {
         let began = Instant::now();
-        let progress = self.try_step(connection).unwrap_or_else(|error| {
+        let progress = self.without_haste(connection).unwrap_or_else(|error| {
             tracing::warn!(%error, stage = ?self.stage, "a step of upkeep has failed; the next pass tries again");
             rewind(connection);
             Progress { finished: true, removed: false }
@@ -141,7 +149,7 @@ impl Upkeep {
         if progress.removed {
             self.portion.adapt(took);
         }
-        let mut rest = took * REST;
+        let mut rest = took * if idle { IDLE_REST } else { REST };
         if progress.finished {
             self.stage = self.stage.next().unwrap_or_else(|| {
                 rest = self.fault.upkeep().unwrap_or(PASS_TIME);
@@ -150,6 +158,22 @@ impl Upkeep {
         }
         self.due_at = Instant::now() + rest;
         progress.removed
+    }
+
+    /// Nobody waits for a step to be on the disk: if the power fails before the next job is, it is
+    /// done once more.
+    fn without_haste(&mut self, connection: &Connection) -> rusqlite::Result<Progress> {
+        if self.durability != Durability::Full {
+            return self.try_step(connection);
+        }
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        let progress = self.try_step(connection);
+        if progress.is_err() {
+            // Within a transaction it could not be set.
+            rewind(connection);
+        }
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        progress
     }
 
     fn try_step(&mut self, connection: &Connection) -> rusqlite::Result<Progress> {

@@ -30,10 +30,14 @@ const ENTRIES: usize = 8_192;
 const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// How long withdrawn words may stay in the write-ahead log. Several withdrawals share one emptying.
-const SCRUB_TIME: Duration = Duration::from_millis(500);
+const SCRUB_TIME: Duration = Duration::from_millis(250);
 
 /// How long what upkeep has taken away may stay there: many steps share one emptying.
-const UPKEEP_SCRUB_TIME: Duration = Duration::from_secs(5);
+const UPKEEP_SCRUB_TIME: Duration = Duration::from_secs(10);
+
+/// How long before it is emptied the checkpointer begins to move what is in the log, so that little is
+/// left for the writer to do.
+const MOVING_TIME: Duration = Duration::from_millis(250);
 
 /// Bytes that have to find room before all is well again: what a batch needs, about.
 const PROBE_BYTES: i32 = 256 * 1024;
@@ -60,6 +64,8 @@ pub(super) struct Writer {
     pub(super) pages: u32,
     /// When withdrawn words must be out of the log.
     pub(super) scrub_at: Option<Instant>,
+    /// Whether the checkpointer has been told to begin with it.
+    pub(super) moving: bool,
     /// When to see again whether anything can be stored, while nothing can be.
     pub(super) probe_at: Instant,
 }
@@ -68,11 +74,13 @@ impl Writer {
     /// Runs until every sender of jobs is gone and all is stored.
     pub(super) fn run(mut self) {
         let mut jobs = Vec::new();
+        let mut idle = true;
         loop {
             match self.jobs.recv_timeout(self.patience()) {
                 Ok(job) => {
                     self.gather(job, &mut jobs);
                     self.carry_out(&mut jobs);
+                    idle = false;
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     if self.probe_at <= Instant::now() {
@@ -85,15 +93,26 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             if self.scrub_at.is_some_and(|at| at <= Instant::now()) {
-                let emptied = self.log.empty(&self.connection);
-                self.scrub_at = (!emptied).then(|| Instant::now() + SCRUB_TIME);
+                self.scrub();
             }
             if self.upkeep.due_at() <= Instant::now() {
-                if self.upkeep.step(&self.connection) {
+                if self.upkeep.step(&self.connection, idle) {
                     self.scrub_within(UPKEEP_SCRUB_TIME);
                 }
                 self.log.committed(&self.connection);
+                idle = true;
             }
+        }
+    }
+
+    fn scrub(&mut self) {
+        self.moving = !self.moving;
+        if self.moving {
+            self.log.begin_to_move();
+            self.scrub_at = Some(Instant::now() + MOVING_TIME);
+        } else {
+            let emptied = self.log.empty(&self.connection);
+            self.scrub_at = (!emptied).then(|| Instant::now() + SCRUB_TIME);
         }
     }
 
