@@ -53,7 +53,8 @@ struct Name {
 
 impl Name {
     fn parse(input: &str, max_chars: usize) -> Result<Self, NameError> {
-        let shown: String = input.trim().nfc().collect();
+        let input = input.trim();
+        let shown: String = if input.is_ascii() { input.to_owned() } else { input.nfc().collect() };
         let mut marks = 0;
         let mut count = 0;
         for character in shown.chars() {
@@ -111,23 +112,45 @@ fn is_invisible(character: char) -> bool {
 
 /// Without regard to case: by way of upper case, since `ß` and `SS`, or `ς` and `σ`, differ only there.
 fn fold(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
     name.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
 /// Folded, and with every character replaced by the one that it looks like (Unicode TR 39).
 fn skeleton(folded: &str) -> String {
+    if folded.is_ascii() {
+        return ascii_skeleton(folded);
+    }
     let skeleton: String = unicode_security::confusable_detection::skeleton(folded).collect();
     fold(&skeleton)
+}
+
+/// The same for ASCII. Names are parsed with every message, and the tables of all of Unicode cost more
+/// than the message does.
+fn ascii_skeleton(name: &str) -> String {
+    let mut skeleton = String::with_capacity(name.len() + 2);
+    for character in name.chars() {
+        match character {
+            '0' => skeleton.push('o'),
+            '1' | 'I' => skeleton.push('l'),
+            'm' => skeleton.push_str("rn"),
+            _ => skeleton.push(character.to_ascii_lowercase()),
+        }
+    }
+    skeleton
 }
 
 /// Whether a name is one of the server's words, or looks like one with nothing but punctuation
 /// around it: a letter such as U+02D0 looks like the colon of `Server:`.
 fn is_reserved(name: &Name, reserved: &[&str]) -> bool {
-    [&name.folded, &name.shown].into_iter().any(|spelling| {
+    let is_word = |spelling: &str| {
         let skeleton_of_name = skeleton(spelling);
         let word_of_name = skeleton_of_name.trim_matches(|c: char| !c.is_alphanumeric());
         reserved.iter().any(|word| word_of_name == skeleton(word))
-    })
+    };
+    is_word(&name.folded) || (name.folded != name.shown && is_word(&name.shown))
 }
 
 impl PartialEq for Name {
@@ -328,6 +351,19 @@ mod tests {
         let capital = Nick::parse("paypaI").unwrap();
         assert!(capital.skeletons().iter().any(|skeleton| latin.skeletons().contains(skeleton)));
         assert_eq!(Nick::parse("crosstaIk"), Err(NameError::Reserved));
+    }
+
+    #[test]
+    fn ascii_has_the_skeletons_that_unicode_gives_it() {
+        for byte in 0x21..0x7f_u8 {
+            // The others are in no name.
+            if !byte.is_ascii_alphanumeric() && !b"_-.".contains(&byte) {
+                continue;
+            }
+            let name = char::from(byte).to_string();
+            let of_unicode: String = unicode_security::confusable_detection::skeleton(&name).collect();
+            assert_eq!(skeleton(&name), fold(&of_unicode), "{name:?}");
+        }
     }
 
     #[test]
