@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use clap::builder::{FalseyValueParser, RangedU64ValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
+use crosstalk_protocol::RoomName;
 use thiserror::Error;
 
+use crate::admin::Since;
 use crate::http::Origin;
 use crate::limits;
 use crate::store::Retention;
@@ -31,7 +33,7 @@ pub struct Config {
     pub http: SocketAddr,
 
     /// Where everything is kept; created if need be [default: crosstalk in the user's data directory, $XDG_DATA_HOME or ~/.local/share]
-    #[arg(long, env = "CROSSTALK_DATA", value_name = "DIR")]
+    #[arg(long, env = "CROSSTALK_DATA", value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
 
     /// What a message survives once its sender has been told that it is there
@@ -106,6 +108,37 @@ pub enum Task {
         #[arg(value_parser = address)]
         address: Option<SocketAddr>,
     },
+    /// Write the messages of a room to standard output, oldest first; the server may run meanwhile
+    Export {
+        /// The room; `@7` is a direct conversation
+        #[arg(long, value_name = "ROOM")]
+        room: RoomName,
+        /// How to write them
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: ExportFormat,
+        /// Only those since a time (2026-11-24, 2026-11-24T15:00:00Z; without a zone it is UTC) or of the last while (90m, 2h, 7d)
+        #[arg(long, value_name = "WHEN")]
+        since: Option<Since>,
+    },
+    /// Write a copy of everything to a new file; the server may run meanwhile
+    Backup {
+        /// The file, which must not exist yet
+        file: PathBuf,
+    },
+    /// Look for anything that is wrong with what is kept; exits with 0 if all is well
+    Check {
+        /// A backup to look at, instead of the data directory
+        file: Option<PathBuf>,
+    },
+}
+
+/// How an export is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// For people: a line with the time, in UTC, who said it, and what.
+    Text,
+    /// For programs: a JSON object a line, a message as in the protocol's `history`.
+    Jsonl,
 }
 
 /// What a stored message survives.

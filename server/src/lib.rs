@@ -20,7 +20,9 @@
 //! - A reader is rung ([`peer`]) and reads from its cursor. One that is slow gets larger writes, one
 //!   that has fallen behind the memory reads the store, and one for whom that is not enough is told
 //!   of the gap. Nothing is pushed into a queue of its own.
+//! - [`admin`] is for whoever runs the server: it reads a data directory beside a server that uses it.
 
+pub mod admin;
 pub mod admission;
 pub mod config;
 pub mod connection;

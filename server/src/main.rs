@@ -1,12 +1,13 @@
 //! The `crosstalk-server` program: flags, logs, signals. Everything else is in the library.
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
 use crosstalk_server::config::{Config, LogFormat, Task};
-use crosstalk_server::{Server, healthcheck};
+use crosstalk_server::store::Archive;
+use crosstalk_server::{Server, admin, healthcheck};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -41,10 +42,23 @@ fn in_one_line(error: &clap::Error) -> String {
 
 #[tokio::main]
 async fn run(config: &Config) -> anyhow::Result<()> {
-    if let Some(Task::Healthcheck { address }) = config.task {
-        let address = address.unwrap_or_else(|| config.local_http());
-        return healthcheck::ask(address).await.with_context(|| format!("{address} is not ready"));
+    match &config.task {
+        None => serve(config).await,
+        Some(Task::Healthcheck { address }) => {
+            let address = address.unwrap_or_else(|| config.local_http());
+            healthcheck::ask(address).await.with_context(|| format!("{address} is not ready"))
+        }
+        Some(Task::Export { room, format, since }) => {
+            let out = BufWriter::new(std::io::stdout().lock());
+            admin::export(&admin::data_directory(config)?, room, *format, *since, out)
+        }
+        Some(Task::Backup { file }) => admin::back_up(&admin::data_directory(config)?, file).await,
+        Some(Task::Check { file: Some(file) }) => admin::check(&Archive::open_file(file)?),
+        Some(Task::Check { file: None }) => admin::check(&Archive::open(&admin::data_directory(config)?)?),
     }
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
     start_log(config)?;
     raise_descriptor_limit(config.max_connections);
     let mut terminate = signal(SignalKind::terminate())?;

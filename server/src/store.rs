@@ -22,7 +22,7 @@ use thiserror::Error;
 
 pub use ephemeral::Ephemeral;
 pub use retention::{Expiry, Retention};
-pub use sqlite::{Durability, Fault, OpenError, Sqlite, SqliteOptions};
+pub use sqlite::{Archive, Backup, BackupError, Durability, Fault, OpenError, Report, Sqlite, SqliteOptions};
 pub use words::Words;
 
 /// A pending answer of a store.

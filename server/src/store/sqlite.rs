@@ -2,6 +2,7 @@
 //! written from the log into the database. An entry that is stored survives a crash of the process
 //! and, unless asked for less, of the machine.
 
+mod archive;
 mod checkpointer;
 mod directory;
 mod expiries;
@@ -40,6 +41,7 @@ use super::{
     StoreError, StoredRoom, StoredUser, TokenHash, UserId, Words,
 };
 
+pub use self::archive::{Archive, Backup, BackupError, Report};
 pub use self::directory::OpenError;
 pub use self::fault::Fault;
 

@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::schema;
 
 /// The database's name in the directory.
-const DATABASE: &str = "crosstalk.db";
+pub(super) const DATABASE: &str = "crosstalk.db";
 
 /// The name of the file that a server locks.
 const LOCK: &str = "lock";
@@ -39,6 +39,18 @@ pub enum OpenError {
         "{path} is from a newer Crosstalk (version {found} of the data, this one knows {known}); it is untouched: use that Crosstalk, or choose another directory with --data"
     )]
     Newer {
+        /// Which file.
+        path: PathBuf,
+        /// Its version.
+        found: i32,
+        /// Ours.
+        known: i32,
+    },
+    /// It was written by an older program, and is only to be read.
+    #[error(
+        "{path} is from an older Crosstalk (version {found} of the data, this one reads {known}); start the server on it once, which brings it up to date"
+    )]
+    Older {
         /// Which file.
         path: PathBuf,
         /// Its version.
@@ -131,6 +143,16 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
     connection.busy_timeout(BUSY_TIME).map_err(|reason| unreadable(path, reason))?;
     check_version(&connection, path)?;
     Ok(connection)
+}
+
+/// Refuses a database that has yet to be brought up to date.
+pub(super) fn check_current(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    match schema::version(connection).map_err(|reason| unreadable(path, reason))? {
+        found if found < schema::VERSION => {
+            Err(OpenError::Older { path: path.to_owned(), found, known: schema::VERSION })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Opens the database of a server's own once more, to move its log.

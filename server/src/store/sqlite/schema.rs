@@ -1,6 +1,8 @@
 //! The layout of the database, and how an older one becomes the present one: by numbered steps, each
 //! in a transaction. A step that has been released is never changed.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 /// What tells our files from other SQLite databases: "Xtlk".
@@ -41,20 +43,27 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// What a database consists of, by name, and how each part was declared.
+pub(super) fn layout(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
+    connection
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// What a database of [`VERSION`] consists of.
+pub(super) fn present_layout() -> rusqlite::Result<BTreeMap<String, Option<String>>> {
+    let mut connection = Connection::open_in_memory()?;
+    migrate(&mut connection)?;
+    layout(&connection)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// A database as each version left it, with something in every table.
     const FIXTURES: [&str; 1] = [include_str!("migrations/fixture-1.sql")];
-
-    fn schema(connection: &Connection) -> Vec<(String, Option<String>)> {
-        let mut statement = connection
-            .prepare("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name")
-            .unwrap();
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        rows.map(Result::unwrap).collect()
-    }
 
     #[test]
     fn every_version_becomes_the_present_one() {
@@ -68,7 +77,7 @@ mod tests {
             assert_eq!(version(&old).unwrap(), number);
             migrate(&mut old).unwrap();
             assert_eq!(version(&old).unwrap(), VERSION);
-            assert_eq!(schema(&old), schema(&fresh), "from version {number}");
+            assert_eq!(layout(&old).unwrap(), layout(&fresh).unwrap(), "from version {number}");
             let text: String =
                 old.query_row("SELECT text FROM entry WHERE kind = 0", [], |row| row.get(0)).unwrap();
             assert_eq!(text, "hello");
