@@ -43,7 +43,11 @@ pub fn export(
 ) -> anyhow::Result<()> {
     let archive = Archive::open(data)?;
     let Some(found) = archive.room(room)? else {
-        bail!("there is no {room} in {}; {}", archive.path().display(), instead_of(room, archive.rooms()?));
+        bail!(
+            "there is no room {room} in {}; {}",
+            archive.path().display(),
+            instead_of(room, archive.rooms()?)
+        );
     };
     let since = since.map_or(i64::MIN, |since| since.milliseconds(Timestamp::now()));
     match export::write(&archive, found, format, since, out) {
@@ -69,9 +73,9 @@ fn instead_of(room: &RoomName, mut rooms: Vec<StoredRoom>) -> String {
     rooms.sort_by_cached_key(|other| (unlike(other), other.name.as_str().to_owned()));
     let names: Vec<_> = rooms.iter().take(NAMES).map(|room| room.name.as_str()).collect();
     match rooms.len() {
-        0 => "there are no rooms".to_owned(),
-        count if count <= NAMES => format!("there are {}", names.join(", ")),
-        count => format!("the nearest of {} are {}", grouped(count), names.join(", ")),
+        0 => "it has none".to_owned(),
+        count if count <= NAMES => format!("its rooms: {}", names.join(", ")),
+        count => format!("the nearest of its {} rooms: {}", grouped(count), names.join(", ")),
     }
 }
 
@@ -93,9 +97,8 @@ pub async fn back_up(data: &Path, file: &Path) -> anyhow::Result<()> {
         _ = interrupt.recv() => { handle.interrupt(); work.await }
     };
     let Backup { bytes, messages } = result??;
-    let messages = grouped(usize::try_from(messages).unwrap_or(usize::MAX));
-    let bytes = grouped(usize::try_from(bytes).unwrap_or(usize::MAX));
-    say(&format!("{}: {messages} messages, {bytes} bytes", file.display()))
+    let messages = counted(messages, "message", "messages");
+    say(&format!("{}: {messages}, {}", file.display(), counted(bytes, "byte", "bytes")))
 }
 
 /// Says what is wrong with a database, or that all is well.
@@ -105,12 +108,18 @@ pub async fn back_up(data: &Path, file: &Path) -> anyhow::Result<()> {
 pub fn check(archive: &Archive) -> anyhow::Result<()> {
     let Report { rooms, messages, people, defects } = archive.check();
     if defects.is_empty() {
-        let [rooms, messages, people] =
-            [rooms, messages, people].map(|count| grouped(usize::try_from(count).unwrap_or(usize::MAX)));
-        return say(&format!("{rooms} rooms, {messages} messages, {people} people: all is well"));
+        let rooms = counted(rooms, "room", "rooms");
+        let messages = counted(messages, "message", "messages");
+        let people = counted(people, "person", "people");
+        return say(&format!("{rooms}, {messages}, {people}: all is well"));
     }
     say(&defects.join("\n"))?;
     bail!("{} is not as it should be; keep a copy of it, and restore a backup", archive.path().display())
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    let what = if count == 1 { one } else { many };
+    format!("{} {what}", grouped(usize::try_from(count).unwrap_or(usize::MAX)))
 }
 
 /// Prints lines. Whoever does not read them is not told of it.

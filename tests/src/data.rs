@@ -22,6 +22,18 @@ impl DataDir {
         &self.0
     }
 
+    /// The database that a server keeps in it.
+    pub fn database(&self) -> PathBuf {
+        self.0.join("crosstalk.db")
+    }
+
+    /// An own one with a copy of a database in it, as a backup is restored.
+    pub fn restored(database: &Path) -> Self {
+        let data = Self::new();
+        std::fs::copy(database, data.database()).expect("a database can be copied");
+        data
+    }
+
     /// Which of its files have these bytes in them.
     pub fn files_with(&self, bytes: &[u8]) -> Vec<PathBuf> {
         let mut found = Vec::new();
