@@ -285,7 +285,9 @@ async fn a_backup_made_while_people_talk_is_a_server_as_it_was() {
         }
         lengths.push((kept.len(), last));
         drop(alice);
-        JsonClient::enter(&server, "carol").await.say("lobby", "it goes on").await;
+        let seq = JsonClient::enter(&server, "carol").await.say("lobby", "it goes on").await;
+        let seen = exported.last().unwrap()["seq"].as_u64();
+        assert!(Some(seq) > seen, "{seq} was given to something that is lost; clients remember {seen:?}");
         server.stop().await;
         assert!(task(restored.path(), &["check"]).await.ends_with("all is well\n"));
     }

@@ -48,21 +48,25 @@ fn id(room: i64, seq: i64) -> i64 {
 
 async fn check(data: &DataDir) -> Exit {
     let path: &Path = data.path();
-    TestServer::run(&["check", "--data", path.to_str().unwrap()]).await
+    TestServer::run(&["check", "--data", path.to_str().expect("a path of the tests is UTF-8")]).await
 }
 
 /// Makes something wrong with a copy of `data`, and expects exactly these lines about it.
 async fn finds(data: &DataDir, damage: &str, expected: &[&str]) {
     let damaged = DataDir::restored(&data.database());
-    let database = Connection::open(damaged.database()).unwrap();
+    let database = Connection::open(damaged.database()).expect("a database can be opened");
     database.execute_batch(damage).unwrap_or_else(|error| panic!("{damage}: {error}"));
     drop(database);
-    let before = std::fs::read(damaged.database()).unwrap();
+    let before = std::fs::read(damaged.database()).expect("a file can be read");
     let exit = check(&damaged).await;
     assert_eq!(exit.stdout.lines().collect::<Vec<_>>(), expected, "after {damage}");
     assert_eq!(exit.code, Some(1), "after {damage}");
     assert!(exit.stderr.contains("is not as it should be"), "{}", exit.stderr);
-    assert_eq!(std::fs::read(damaged.database()).unwrap(), before, "it was changed by the check");
+    assert_eq!(
+        std::fs::read(damaged.database()).expect("a file can be read"),
+        before,
+        "it was changed by the check"
+    );
 }
 
 #[tokio::test]
@@ -275,16 +279,18 @@ async fn a_layout_that_is_not_this_version_s_is_found() {
 
 /// Overwrites part of the page at which a table or an index begins.
 fn overwrite(database: &Path, name: &str, at: u64, bytes: &[u8]) {
-    let connection = Connection::open(database).unwrap();
-    let page: u64 = connection
-        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = ?1", [name], |row| row.get::<_, i64>(0))
-        .unwrap() as u64;
-    let size: u64 =
-        connection.pragma_query_value(None, "page_size", |row| row.get::<_, i64>(0)).unwrap() as u64;
-    drop(connection);
-    let file = File::options().write(true).open(database).unwrap();
-    file.write_all_at(bytes, (page - 1) * size + at).unwrap();
+    let page: i64 = Connection::open(database)
+        .and_then(|database| {
+            database.query_row("SELECT rootpage FROM sqlite_schema WHERE name = ?1", [name], |row| row.get(0))
+        })
+        .expect("there is something of that name");
+    let file = File::options().write(true).open(database).expect("a database can be opened");
+    let begin = (page as u64 - 1) * PAGE_SIZE;
+    file.write_all_at(bytes, begin + at).expect("a file can be written");
 }
+
+/// Bytes of a page.
+const PAGE_SIZE: u64 = 4_096;
 
 #[tokio::test]
 async fn bytes_that_were_overwritten_are_found() {

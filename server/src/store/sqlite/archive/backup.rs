@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 use thiserror::Error;
 
+use crate::store::sqlite::rows::SEQ_MAX;
+
 /// A copy that was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backup {
@@ -52,7 +54,7 @@ pub(super) fn write(connection: &Connection, path: &Path, file: &Path) -> Result
     let partial = Partial::create(file).map_err(unwritable)?;
     let name = partial.0.to_str().ok_or_else(|| unwritable(io::Error::other("its name is not UTF-8")))?;
     connection.execute("VACUUM INTO ?1", [name]).map_err(failed)?;
-    let messages = messages(&partial.0).map_err(failed)?;
+    let messages = prepare(&partial.0).map_err(failed)?;
     let bytes = partial.publish(file).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => BackupError::Exists(file.to_owned()),
         _ => unwritable(error),
@@ -60,10 +62,20 @@ pub(super) fn write(connection: &Connection, path: &Path, file: &Path) -> Result
     Ok(Backup { bytes, messages })
 }
 
-/// As the copy itself counts them: it can be opened, then.
-fn messages(path: &Path) -> rusqlite::Result<u64> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+/// Numbers that each room of a copy leaves out. Between the copy and its use, the server that it was made
+/// of goes on giving numbers, and clients remember the ones they have seen: they must not be given to
+/// something else. Ten million are more than a room has seen in that time, and a few thousandths of a
+/// room's supply.
+const LEFT_OUT: i64 = 10_000_000;
+
+/// Makes a copy fit for use. Returns how many messages it says that it has.
+fn prepare(path: &Path) -> rusqlite::Result<u64> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let copy = Connection::open_with_flags(path, flags)?;
+    // If this is cut short, there is no copy.
+    copy.pragma_update(None, "journal_mode", "OFF")?;
+    copy.pragma_update(None, "synchronous", "OFF")?;
+    copy.execute("UPDATE room SET last_seq = min(last_seq + ?1, ?2)", (LEFT_OUT, SEQ_MAX as i64))?;
     copy.query_row("SELECT coalesce(sum(messages), 0) FROM room WHERE removed = 0", [], |row| {
         row.get::<_, i64>(0).map(|count| count as u64)
     })
