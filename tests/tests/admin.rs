@@ -256,6 +256,9 @@ async fn a_backup_made_while_people_talk_is_a_server_as_it_was() {
             let well = task(data.path(), arguments).await;
             assert!(well.ends_with(": all is well\n"), "{well}");
         }
+        let export = task(data.path(), &["export", "--room", "lobby", "--format", "jsonl"]).await;
+        let seqs: Vec<_> = json_lines(&export).iter().map(|message| message["seq"].as_u64()).collect();
+        assert!(seqs.len() > 10 && seqs.is_sorted_by(|one, next| one < next), "{seqs:?}");
         backups.push(file);
         crowd.hears(100).await;
     }
