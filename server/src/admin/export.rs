@@ -21,9 +21,10 @@ pub(super) fn write(
     since: i64,
     mut out: impl Write,
 ) -> anyhow::Result<()> {
+    let Some(first) = archive.first_since(&room, since)? else { return Ok(out.flush()?) };
     let StoredRoom { id, name, last_seq, .. } = room;
     let key = RoomKey { id, name };
-    let mut after = 0;
+    let mut after = first.saturating_sub(1);
     // What is said from now on would never come to an end in a room that is busy.
     while after < last_seq {
         let page = archive.messages(&key, after, PAGE)?;

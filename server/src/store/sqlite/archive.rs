@@ -8,15 +8,18 @@ mod check;
 use std::path::{Path, PathBuf};
 
 use crosstalk_protocol::{HistoryRange, Message, RoomName, Seq};
-use rusqlite::{Connection, InterruptHandle};
+use rusqlite::{Connection, InterruptHandle, OptionalExtension};
 
 use super::directory::{DATABASE, OpenError, check_current, open_to_read};
 use super::questions;
-use super::rows::{room, room_columns};
+use super::rows::{entry_id, room, room_columns, seq_of};
 use crate::store::{RoomKey, StoreError, StoredRoom};
 
 pub use self::backup::{Backup, BackupError};
 pub use self::check::Report;
+
+/// Entries whose times are looked at in one go.
+const STRETCH: usize = 100_000;
 
 /// A database that is read.
 pub struct Archive {
@@ -99,6 +102,26 @@ impl Archive {
     /// [`StoreError`].
     pub fn messages(&self, room: &RoomKey, after: Seq, limit: usize) -> Result<Vec<Message>, StoreError> {
         questions::messages(&self.connection, room, HistoryRange::After(after), limit).map_err(failed)
+    }
+
+    /// The number of the first entry of a room that was taken at `since`, in milliseconds since 1970,
+    /// or later. Nothing is held for long while it is looked for.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn first_since(&self, room: &StoredRoom, since: i64) -> Result<Option<Seq>, StoreError> {
+        let mut find = self
+            .connection
+            .prepare("SELECT id FROM entry WHERE id BETWEEN ?1 AND ?2 AND at >= ?3 ORDER BY id LIMIT 1")
+            .map_err(failed)?;
+        for first in (0..=room.last_seq).step_by(STRETCH) {
+            let [first, last] = [first, first + STRETCH as Seq - 1].map(|seq| entry_id(room.id, seq));
+            let found = find.query_row((first, last, since), |row| row.get(0)).optional().map_err(failed)?;
+            if let Some(id) = found {
+                return Ok(Some(seq_of(id)));
+            }
+        }
+        Ok(None)
     }
 
     /// Writes a copy that is consistent, compact, and free of what was withdrawn.
