@@ -129,6 +129,8 @@ impl Maker {
                 last_seq: 0,
                 expired: 0,
                 pair: None,
+                ended: false,
+                seats: 0,
             });
         }
         let mut people = Vec::new();
@@ -155,7 +157,7 @@ impl Maker {
         room.last_seq += 1;
         let (author, from) = self.people[self.random.below(PEOPLE) as usize].clone();
         let mut text = self.words.sentence(&mut self.random);
-        if self.made % NEEDLE_EVERY == 0 {
+        if self.made.is_multiple_of(NEEDLE_EVERY) {
             text.push_str(&format!(" needle{}", self.made / NEEDLE_EVERY));
         }
         let message = Message {

@@ -26,13 +26,16 @@ impl Row {
     }
 }
 
+/// Rows with the same settings, and those.
+type Group<'a> = (Vec<(String, Value)>, Vec<&'a Row>);
+
 /// One row for those that have the same words in them, in the order in which they first came: of each
 /// number the median, and how many runs there were.
 pub(crate) fn medians(rows: &[Row]) -> Vec<Row> {
     let words = |row: &Row| -> Vec<(String, Value)> {
         row.0.iter().filter(|(_, value)| !is_measured(value)).cloned().collect()
     };
-    let mut groups: Vec<(Vec<(String, Value)>, Vec<&Row>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for row in rows {
         let key = words(row);
         match groups.iter_mut().find(|(known, _)| *known == key) {
@@ -113,7 +116,7 @@ fn shown(value: &Value) -> String {
         return value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     };
     match number.abs() {
-        size if size == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         size if size < 10.0 => format!("{number:.2}"),
         size if size < 100.0 => format!("{number:.1}"),
         _ => grouped(number.round() as i64),

@@ -1,7 +1,7 @@
 //! `startup`: how long a server with a full data directory takes until it listens, and how much
 //! memory it has then.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -37,7 +37,7 @@ pub(crate) async fn run(options: &Options, startup: &Startup) -> anyhow::Result<
     Ok(rows)
 }
 
-async fn measure(options: &Options, data: &PathBuf, cold: bool) -> anyhow::Result<Row> {
+async fn measure(options: &Options, data: &Path, cold: bool) -> anyhow::Result<Row> {
     if cold {
         stored::forget(data)?;
     }

@@ -26,7 +26,7 @@ impl Words {
     /// Takes a search apart. A phrase stands between `"`; a last one needs no closing mark.
     ///
     /// # Errors
-    /// `bad-request`, if there is no word in it, or more than [`PHRASES_MAX`].
+    /// `bad-request`, if there is no word in it, or more than 16 different ones.
     pub fn parse(input: &str) -> Result<Self, ErrorReply> {
         let mut phrases = Vec::new();
         for (index, part) in input.split('"').enumerate() {
