@@ -153,8 +153,8 @@ async fn changes_go_with_their_message_and_withdrawals_in_their_turn() {
     let mut batch = vec![says(ALICE, 1, 1, "first"), says(ALICE, 1, 2, "second"), says(ALICE, 1, 3, "third")];
     batch.extend([edits(ALICE, 1, 4, 1, "first again"), edits(ALICE, 1, 5, 3, "third again")]);
     batch.extend([deletes(ALICE, 1, 6, 2), says(ALICE, 1, 7, "seventh")]);
+    batch.extend([edits(ALICE, 1, 8, 1, "first for good"), says(ALICE, 1, 9, "ninth")]);
     stored(&store, batch).await;
-    stored(&store, vec![edits(ALICE, 1, 8, 1, "first for good"), says(ALICE, 1, 9, "ninth")]).await;
     scratch.becomes("SELECT messages FROM room", 2).await;
     let page = store.records(&key(1), HistoryRange::Latest, 10).await.unwrap();
     let seqs: Vec<_> = page.records.iter().map(Record::seq).collect();
