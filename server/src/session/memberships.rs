@@ -86,7 +86,7 @@ impl Session {
             }
             self.asides.push(Event::Left { id: None, room: ended.room.name.clone() });
         }
-        let entered = membership.entered(self.read_in(&membership), 0);
+        let entered = membership.entered(None, 0);
         self.rooms.push(membership);
         self.asides.push(Event::Joined { id: None, created: false, entered });
     }

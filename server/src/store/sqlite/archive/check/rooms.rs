@@ -76,14 +76,14 @@ impl Rooms {
         names: &mut HashSet<RoomName>,
     ) -> rusqlite::Result<Option<(Defect, RoomName)>> {
         let stored = room(row)?;
-        let removed: bool = row.get(7)?;
+        let removed: bool = row.get(8)?;
         let name = stored.name;
         let defect = match (removed, stored.pair) {
             (true, _) => None,
             _ if !names.insert(name.clone()) => Some(Defect::RoomDoubled),
             (false, pair) => (pair.is_some() != name.is_direct()).then_some(Defect::RoomAlone),
         };
-        let says = Count { messages: row.get(8)?, bytes: row.get(9)? };
+        let says = Count { messages: row.get(9)?, bytes: row.get(10)? };
         let (last_seq, expired) = (stored.last_seq, stored.expired);
         let room = Room {
             name: name.clone(),
