@@ -43,7 +43,7 @@ async fn every_connection_ends_with_its_task() {
     let flags = ["crosstalk-server", "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ephemeral"];
     let server = Server::start(&Config::parse_from(flags)).await.unwrap();
     // The two listeners, the sequencer and presence.
-    let idle = before + 4;
+    let idle = before + 5;
     tasks_become(idle).await;
     for number in 0..40 {
         visit(server.tcp(), format!("line-{number}\nhi\n")).await;
