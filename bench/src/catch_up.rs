@@ -189,7 +189,7 @@ struct Missed {
 impl Missed {
     fn take(&mut self, line: &[u8]) {
         let in_order = !frames::is_message(line) || frames::seq(line) == Some(self.next);
-        if frames::is_trouble(line) || !in_order {
+        if frames::is_trouble(line) || frames::is_gap(line) || !in_order {
             self.trouble = Some(String::from_utf8_lossy(line).into_owned());
         } else if frames::is_message(line) {
             self.next += 1;

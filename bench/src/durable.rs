@@ -125,6 +125,7 @@ async fn measure(
     server.stop().await?;
     let acked = by_place(&sent)?;
     if *kind.mode != Mode::Ephemeral {
+        ensure!(shared.gaps.get() == 0, "messages that are stored were lost to somebody");
         check_log(scratch.path(), &acked, texts).await?;
     }
 
@@ -143,6 +144,7 @@ async fn measure(
         .with("p99 ms", latency.percentile(0.99))
         .with("max ms", latency.max())
         .with("deliveries/s", measured.delivered as f64 / measured.seconds)
+        .with("gaps", shared.gaps.get() as f64)
         .with("server µs CPU/message", microseconds(measured.cpu.total()))
         .with("of it store-writer", microseconds(measured.cpu.thread("store-writer")))
         .with("store-log", microseconds(measured.cpu.thread("store-log")))

@@ -23,9 +23,12 @@ pub(crate) fn ack(line: &[u8]) -> Option<Ack> {
 
 /// Whether an event says that something has gone wrong.
 pub(crate) fn is_trouble(line: &[u8]) -> bool {
-    [br#"{"type":"error""#.as_slice(), br#"{"type":"disconnect""#, br#"{"type":"gap""#]
-        .iter()
-        .any(|start| line.starts_with(start))
+    [br#"{"type":"error""#.as_slice(), br#"{"type":"disconnect""#].iter().any(|start| line.starts_with(start))
+}
+
+/// Whether an event says that messages are lost to this client.
+pub(crate) fn is_gap(line: &[u8]) -> bool {
+    line.starts_with(br#"{"type":"gap""#)
 }
 
 /// The sequence number of a message.

@@ -50,7 +50,7 @@ async fn read(mut connection: Connection, shared: Rc<Shared>, progress: Rc<Notif
                 let seq = frames::seq(line).unwrap_or(0);
                 ordered &= last == 0 || seq == last + 1;
                 last = seq;
-            } else if frames::is_trouble(line) {
+            } else if frames::is_trouble(line) || frames::is_gap(line) {
                 ordered = false;
             }
         };

@@ -50,7 +50,7 @@ fn questions() -> Vec<Question> {
         question("two middling words", "lobby", format!("{} {}", word(300), word(301))),
         question("a phrase of common words", "lobby", format!("\"{} {}\"", word(1), word(2))),
         question("a phrase of middling words", "lobby", format!("\"{} {}\"", word(300), word(310))),
-        question("a phrase that nobody said", "lobby", format!("\"{} {rare}\"", word(0))),
+        question("a phrase of a common and a rare word", "lobby", format!("\"{} {rare}\"", word(0))),
         question("a word that nobody said", "lobby", "xylophone".to_owned()),
         question("a common word in the smallest room", "quiet", word(0)),
         question("two middling words in the smallest room", "quiet", format!("{} {}", word(300), word(301))),

@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) phase: Cell<Phase>,
     /// Messages of other people and one's own that have arrived, with everybody together.
     pub(crate) delivered: Cell<u64>,
+    /// How often somebody was told that messages are lost to them.
+    pub(crate) gaps: Cell<u64>,
     acked: Cell<u64>,
     next: Cell<u64>,
     texts: Rc<Texts>,
@@ -68,6 +70,7 @@ impl Shared {
         Rc::new(Self {
             phase: Cell::new(Phase::WarmUp),
             delivered: Cell::new(0),
+            gaps: Cell::new(0),
             acked: Cell::new(0),
             next: Cell::new(0),
             texts,
@@ -193,6 +196,8 @@ async fn run(
                     }
                     None => trouble = Some(format!("{ack:?} was not waited for")),
                 }
+            } else if frames::is_gap(line) {
+                shared.gaps.set(shared.gaps.get() + 1);
             } else if frames::is_trouble(line) {
                 trouble = Some(String::from_utf8_lossy(line).into_owned());
             }
