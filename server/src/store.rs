@@ -316,9 +316,13 @@ pub struct RoomKey {
 impl Draft {
     /// What the author's label stands for: it is the same for the same content in the same room, and
     /// does not depend on when it came. Kept on disk, so it must not change.
+    ///
+    /// What was said to a person is the same in any direct conversation: when its author sends it
+    /// again, another person may have the nickname, and with them there is another conversation.
     pub fn digest(&self) -> i64 {
         let mut hash = Sha256::new();
-        hash.update(self.room.0.to_be_bytes());
+        let to_person = matches!(&self.record, Record::Message(message) if message.room.is_direct());
+        hash.update(if to_person { [u8::MAX; 4] } else { self.room.0.to_be_bytes() });
         let (kind, target, mark) = match &self.record {
             Record::Message(Message { action, reply, .. }) => {
                 (b'm', reply.as_ref().map_or(0, |reply| reply.seq), u8::from(*action))

@@ -53,6 +53,26 @@ pub struct Direct {
     pub entered: Option<Membership>,
 }
 
+/// A connection that has come into a room, and is to be told.
+type Newcomer = (Arc<Peer>, Membership);
+
+/// A seat that somebody has taken.
+struct Taken<'a> {
+    /// That of the connection which asked for it.
+    membership: Membership,
+    /// The person's other connections. They are told once it is stored, so that nobody has seen
+    /// themselves in a room in which they are not after a crash.
+    others: Vec<Newcomer>,
+    /// The store's answer, if there is anything to store.
+    stored: Option<Answer<'a, ()>>,
+}
+
+fn tell(newcomers: Vec<Newcomer>) {
+    for (peer, membership) in newcomers {
+        peer.post(Mail::Entered(membership));
+    }
+}
+
 impl Hub {
     /// Lets `peer`, and whoever else is the same person, into a public room. It reads behind
     /// `position` or at the end; where `position` means nothing to the log, reading begins with what
@@ -67,12 +87,13 @@ impl Hub {
         position: Option<Position>,
         notice: impl FnOnce(&RoomName) -> Notice,
     ) -> Result<Membership, ErrorReply> {
-        let (membership, stored) = {
+        let Taken { membership, others, stored } = {
             let _turn = peer.user.turn();
             let take_seat = |room: &Arc<Room>| self.take_seat(peer, room, position, &notice(&room.name));
             self.rooms.enter(name, take_seat)??
         };
         self.see_stored(stored, "who entered a room").await;
+        tell(others);
         Ok(membership)
     }
 
@@ -97,7 +118,7 @@ impl Hub {
             let _turn = peer.user.turn();
             self.rooms.create(name, self.store.is_durable(), new, enter)?
         };
-        let (membership, seat_stored) = entered?;
+        let Taken { membership, others, stored: seat_stored } = entered?;
         if let Some(room) = removed {
             self.forget(&room);
         }
@@ -110,7 +131,10 @@ impl Hub {
             None => Ok(()),
         };
         match stored.and(seat_stored) {
-            Ok(()) => Ok(membership),
+            Ok(()) => {
+                tell(others);
+                Ok(membership)
+            }
             Err(error) => {
                 tracing::error!(%error, room = %name, "a room was not stored");
                 self.leave(peer, &membership.room, None).await;
@@ -194,15 +218,14 @@ impl Hub {
         }
     }
 
-    /// Gives `peer`'s person a seat in a public room, and lets in all their connections. The answer is
-    /// the store's, if there is anything to store.
+    /// Gives `peer`'s person a seat in a public room, and lets in all their connections.
     fn take_seat<'a>(
         &'a self,
         peer: &Arc<Peer>,
         room: &Arc<Room>,
         position: Option<Position>,
         notice: &Notice,
-    ) -> Result<(Membership, Option<Answer<'a, ()>>), ErrorReply> {
+    ) -> Result<Taken<'a>, ErrorReply> {
         let user = &peer.user;
         let mut places = user.places();
         if !places.peers.iter().any(|other| other.id == peer.id) {
@@ -212,17 +235,17 @@ impl Hub {
             // Another connection has entered the room, and this one with it.
             let (cursor, known) = room.look_in(|log| cursor_behind(log, position));
             let with = seat.with.clone();
-            return Ok((Membership { room: room.clone(), cursor, known, with }, None));
+            let membership = Membership { room: room.clone(), cursor, known, with };
+            return Ok(Taken { membership, others: Vec::new(), stored: None });
         }
         let mut seat = Seat { room: room.clone(), read: 0, with: None };
         let membership = self.let_in(peer, &seat, position, Some(notice.clone()));
         seat.read = membership.cursor.seen();
-        for other in places.peers.iter().filter(|other| other.id != peer.id && other.has_arrived()) {
-            other.post(Mail::Entered(self.let_in(other, &seat, None, None)));
-        }
+        let others = places.peers.iter().filter(|other| other.id != peer.id && other.has_arrived());
+        let others = others.map(|other| (other.clone(), self.let_in(other, &seat, None, None))).collect();
         let stored = self.note_seat(user, &seat);
         places.seats.push(seat);
-        Ok((membership, stored))
+        Ok(Taken { membership, others, stored })
     }
 
     /// Has the store note a seat of somebody who can come back.
@@ -234,17 +257,17 @@ impl Hub {
     }
 
     /// Gives `user` a seat, unless they have it. Returns the connections that are in the room now,
-    /// and were not before.
-    fn seat(&self, user: &Arc<User>, seat: Seat) -> Vec<(Arc<Peer>, Membership)> {
+    /// and were not before, and the store's answer, if there is anything to store.
+    fn seat(&self, user: &Arc<User>, seat: Seat) -> (Vec<Newcomer>, Option<Answer<'_, ()>>) {
         let _turn = user.turn();
         let mut places = user.places();
         if places.seat(seat.room.id).is_some() {
-            return Vec::new();
+            return (Vec::new(), None);
         }
-        drop(self.note_seat(user, &seat));
+        let stored = self.note_seat(user, &seat);
         places.seats.push(seat.clone());
         let arrived = places.peers.iter().filter(|peer| peer.has_arrived());
-        arrived.map(|peer| (peer.clone(), self.let_in(peer, &seat, None, None))).collect()
+        (arrived.map(|peer| (peer.clone(), self.let_in(peer, &seat, None, None))).collect(), stored)
     }
 
     pub(super) fn let_in(
@@ -272,7 +295,7 @@ impl Hub {
         if with.id == user.id {
             return Err(ErrorReply::new(ErrorCode::NoSuchUser, "That is yourself; write to somebody else."));
         }
-        let mut stored = None;
+        let mut answers = Vec::new();
         let pair = [user.id, with.id];
         let (room, is_new) = self.directs.get_or_insert(pair, || {
             let is_open = |seat: &&Seat| seat.with.is_some() && !seat.room.has_ended();
@@ -283,27 +306,28 @@ impl Hub {
                 return Err(ErrorReply::new(ErrorCode::TooManyRooms, message));
             }
             let (room, answer) = self.new_room(|id| RoomName::direct(u64::from(id.0)), Some(pair));
-            stored = Some(answer);
+            answers.push(answer);
             Ok(room)
         })?;
-        let mut entered = None;
+        let mut newcomers = Vec::new();
         for (one, other) in [(user, &with), (&with, user)] {
             let seat = Seat { room: room.clone(), read: 0, with: Some(other.clone()) };
-            for (member, membership) in self.seat(one, seat) {
-                if member.id == peer.id {
-                    entered = Some(membership);
-                } else {
-                    member.post(Mail::Entered(membership));
-                }
+            let (seated, stored) = self.seat(one, seat);
+            newcomers.extend(seated);
+            answers.extend(stored);
+        }
+        // Whoever were told earlier might find, after a crash, that they are in no such room.
+        for answer in answers {
+            let Err(error) = answer.await else { continue };
+            tracing::error!(%error, "a direct conversation was not stored");
+            if is_new {
+                self.leave(peer, &room, None).await;
+                return Err(busy("The server cannot store messages at the moment"));
             }
         }
-        if let (true, Some(stored)) = (is_new, stored)
-            && let Err(error) = stored.await
-        {
-            tracing::error!(%error, "a direct conversation was not stored");
-            self.leave(peer, &room, None).await;
-            return Err(busy("The server cannot store messages at the moment"));
-        }
+        let at = newcomers.iter().position(|(member, _)| member.id == peer.id);
+        let entered = at.map(|at| newcomers.swap_remove(at).1);
+        tell(newcomers);
         Ok(Direct { room, with, entered })
     }
 

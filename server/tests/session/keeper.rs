@@ -12,6 +12,7 @@ use crosstalk_server::store::{
     Sqlite, SqliteOptions, Store, StoreError, StoredRoom, StoredUser, TokenHash, UserId, Words,
 };
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 /// The life of its lobby's log.
 pub(crate) const EPOCH: u64 = 7;
@@ -21,6 +22,8 @@ pub(crate) const EPOCH: u64 = 7;
 pub(crate) struct Keeper {
     messages: Mutex<Vec<Message>>,
     pub(crate) failing: AtomicBool,
+    /// Whether changes are kept waiting.
+    pub(crate) holding: watch::Sender<bool>,
     nothing: Ephemeral,
 }
 
@@ -96,7 +99,12 @@ impl Store for Keeper {
     }
 
     fn change(&self, change: Change) -> Answer<'_, ()> {
-        self.nothing.change(change)
+        let stored = self.nothing.change(change);
+        let mut holding = self.holding.subscribe();
+        Box::pin(async move {
+            holding.wait_for(|holding| !holding).await.expect("the sender is this store's");
+            stored.await
+        })
     }
 
     fn labelled<'a>(&'a self, author: UserId, label: &'a RequestId) -> Answer<'a, Option<(RoomName, Seq)>> {

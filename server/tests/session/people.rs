@@ -1,15 +1,17 @@
 //! Who comes back, and as whom.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use crosstalk_protocol::{
-    Command, DisconnectCode, EntryRoom, ErrorCode, Event, HistoryRange, Nick, Page, Position, RoomName,
+    Command, DisconnectCode, EntryRoom, ErrorCode, Event, HistoryRange, Nick, Page, Position, RoomName, Seq,
     Target, Text, Token,
 };
 use crosstalk_server::segment::Encoding;
 
 use crate::client::{Client, Hello, hub, hubs, texts};
-use crate::keeper::Scratch;
+use crate::keeper::{Keeper, Scratch};
 
 fn room(name: &str) -> RoomName {
     RoomName::parse(name).unwrap()
@@ -214,6 +216,69 @@ async fn whisper(client: &mut Client, to: &str, text: &str) -> Result<(), ErrorC
     client.ask(Command::Send { to, text, action: false, reply: None }).await?;
     client.settle().await;
     Ok(())
+}
+
+#[tokio::test]
+async fn what_was_said_to_somebody_is_not_said_again_to_somebody_else_of_that_name() {
+    for (_scratch, hub) in hubs().await {
+        let mut alice = Client::enter(&hub, "alice", None).await;
+        let bob = Client::enter(&hub, "bob", None).await;
+        let say = |text: &str| {
+            let to = Target::User(Nick::parse("bob").unwrap());
+            Command::Send { to, text: Text::clean(text).unwrap(), action: false, reply: None }
+        };
+        let mut places = Vec::new();
+        alice.ask_as("a-1", say("for you")).await.unwrap();
+        alice.settle().await;
+        places.extend(acks(&alice.read().await));
+        drop(bob);
+        let mut bob = Client::enter(&hub, "bob", None).await;
+        for (id, text) in [("a-2", "and for you"), ("a-1", "for you")] {
+            alice.ask_as(id, say(text)).await.unwrap();
+            alice.settle().await;
+            places.extend(acks(&alice.read().await));
+        }
+        assert_eq!(places.len(), 3, "{places:?}");
+        assert_eq!(places[2], places[0], "the answer is the same");
+        assert_ne!(places[1].0, places[0].0, "somebody else has a conversation of their own");
+        assert_eq!(texts(&bob.read().await), ["and for you"]);
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_a_room_that_is_not_stored() {
+    let keeper = Arc::new(Keeper::default());
+    let hub = hub(keeper.clone()).await;
+    let mut alice = Client::enter(&hub, "alice", None).await;
+    let on_phone = Hello { token: Some(alice.token()), client: Some("phone"), ..Hello::default() };
+    let mut phone = Client::hello(&hub, "alice", on_phone).await.unwrap();
+    let mut bob = Client::enter(&hub, "bob", None).await;
+    let to = Target::User(Nick::parse("bob").unwrap());
+    let say = Command::Send { to, text: Text::clean("hi").unwrap(), action: false, reply: None };
+    for (command, told) in [(say, &mut bob), (Command::Create { room: room("dev") }, &mut phone)] {
+        told.read().await;
+        keeper.holding.send_replace(true);
+        let mut asked = pin!(alice.ask(command));
+        assert!(first_poll(&mut asked).await.is_pending(), "it waits for the store");
+        assert_eq!(told.read().await, [], "what is not stored yet may never have been");
+        keeper.holding.send_replace(false);
+        asked.await.unwrap();
+        let events = told.read().await;
+        assert!(matches!(events[0], Event::Joined { .. }), "{events:?}");
+    }
+}
+
+async fn first_poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context))).await
+}
+
+/// Where what was acknowledged is.
+fn acks(events: &[Event]) -> Vec<(RoomName, Seq)> {
+    let place = |event: &Event| match event {
+        Event::Ack { room, seq, .. } => Some((room.clone(), *seq)),
+        _ => None,
+    };
+    events.iter().filter_map(place).collect()
 }
 
 #[tokio::test]

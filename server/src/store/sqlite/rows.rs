@@ -43,6 +43,11 @@ pub(super) fn seq_of(id: i64) -> Seq {
     id as u64 & SEQ_MAX
 }
 
+/// The room of an entry.
+pub(super) fn room_of(id: i64) -> RoomId {
+    RoomId((id >> SEQ_BITS) as u32)
+}
+
 /// An entry, of the columns that [`columns`] names and, behind them, its words.
 pub(super) fn record(row: &Row<'_>, room: &RoomName) -> rusqlite::Result<Record> {
     let seq = seq_of(row.get(0)?);

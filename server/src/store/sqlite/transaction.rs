@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crosstalk_protocol::{Deleted, Edited, Message, Record, Seq, Text};
+use crosstalk_protocol::{Deleted, Edited, Message, Record, RoomName, Seq, Text};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::index::Additions;
-use super::rows::{DELETED, EDITED, ENTRY_BYTES, ROOM_MAX, SEQ_MAX, entry_id, seq_of};
+use super::rows::{DELETED, EDITED, ENTRY_BYTES, ROOM_MAX, SEQ_MAX, entry_id, room_of, seq_of};
 use crate::store::{Change, Draft, Outcome, RoomId, UserId};
 
 /// A transaction that is under way.
@@ -147,12 +147,15 @@ impl<'c> Transaction<'c> {
             })
             .optional()?;
         Ok(known.map(|(entry, known)| {
-            // The room is part of the digest.
-            if known == digest {
-                Outcome::Known { room: room_name(&draft.record).clone(), seq: seq_of(entry) }
-            } else {
-                Outcome::Reused
+            if known != digest {
+                return Outcome::Reused;
             }
+            // The room is part of the digest, unless it is a direct conversation.
+            let room = match room_of(entry) {
+                room if room == draft.room => draft.record.room().clone(),
+                room => RoomName::direct(u64::from(room.0)),
+            };
+            Outcome::Known { room, seq: seq_of(entry) }
         }))
     }
 
@@ -299,14 +302,6 @@ impl<'c> Transaction<'c> {
             Change::TidyUp(_) => {}
         }
         Ok(())
-    }
-}
-
-fn room_name(record: &Record) -> &crosstalk_protocol::RoomName {
-    match record {
-        Record::Message(Message { room, .. })
-        | Record::Edited(Edited { room, .. })
-        | Record::Deleted(Deleted { room, .. }) => room,
     }
 }
 
