@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::{Exit, TestServer};
+
 /// An empty directory of its own, which is removed with all that is in it when this is dropped.
 #[derive(Debug)]
 pub struct DataDir(PathBuf);
@@ -32,6 +34,11 @@ impl DataDir {
         let data = Self::new();
         std::fs::copy(database, data.database()).expect("a database can be copied");
         data
+    }
+
+    /// What `crosstalk-server check` says of it.
+    pub async fn check(&self) -> Exit {
+        TestServer::run(&["check", "--data", self.0.to_str().expect("a path of the tests is UTF-8")]).await
     }
 
     /// Which of its files have these bytes in them.

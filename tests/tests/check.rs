@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crosstalk_tests::{DataDir, Exit, JsonClient, TestServer};
+use crosstalk_tests::{DataDir, JsonClient, TestServer};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -46,11 +46,6 @@ fn id(room: i64, seq: i64) -> i64 {
     room << 35 | seq
 }
 
-async fn check(data: &DataDir) -> Exit {
-    let path: &Path = data.path();
-    TestServer::run(&["check", "--data", path.to_str().expect("a path of the tests is UTF-8")]).await
-}
-
 /// Makes something wrong with a copy of `data`, and expects exactly these lines about it.
 async fn finds(data: &DataDir, damage: &str, expected: &[&str]) {
     let damaged = DataDir::restored(&data.database());
@@ -58,7 +53,7 @@ async fn finds(data: &DataDir, damage: &str, expected: &[&str]) {
     database.execute_batch(damage).unwrap_or_else(|error| panic!("{damage}: {error}"));
     drop(database);
     let before = std::fs::read(damaged.database()).expect("a file can be read");
-    let exit = check(&damaged).await;
+    let exit = damaged.check().await;
     assert_eq!(exit.stdout.lines().collect::<Vec<_>>(), expected, "after {damage}");
     assert_eq!(exit.code, Some(1), "after {damage}");
     assert!(exit.stderr.contains("is not as it should be"), "{}", exit.stderr);
@@ -72,7 +67,7 @@ async fn finds(data: &DataDir, damage: &str, expected: &[&str]) {
 #[tokio::test]
 async fn what_is_as_it_should_be_is_well() {
     let data = everything().await;
-    let exit = check(&data).await;
+    let exit = data.check().await;
     assert_eq!(exit.stdout, "3 rooms, 7 messages, 2 people: all is well\n");
     assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""));
 }
@@ -85,7 +80,7 @@ async fn a_killed_server_leaves_all_well() {
     alice.say("lobby", "hi").await;
     server.kill().await;
     // What is in the write-ahead log only counts.
-    assert_eq!(check(&data).await.stdout, "1 room, 1 message, 1 person: all is well\n");
+    assert_eq!(data.check().await.stdout, "1 room, 1 message, 1 person: all is well\n");
     server.restart().await;
     server.stop().await;
 }
@@ -306,7 +301,7 @@ async fn bytes_that_were_overwritten_are_found() {
     ] {
         let damaged = DataDir::restored(&data.database());
         overwrite(&damaged.database(), name, at, &[0xff; 8]);
-        let exit = check(&damaged).await;
+        let exit = damaged.check().await;
         assert_eq!(exit.code, Some(1), "{name} at {at}: {}", exit.stdout);
         assert!(exit.stdout.contains(words), "{name} at {at}: {}", exit.stdout);
     }
@@ -319,10 +314,10 @@ async fn a_file_without_its_end_is_found() {
     let file: PathBuf = damaged.database();
     let length = file.metadata().unwrap().len();
     File::options().write(true).open(&file).unwrap().set_len(length / 2).unwrap();
-    let exit = check(&damaged).await;
+    let exit = damaged.check().await;
     assert_eq!(exit.code, Some(1), "{}", exit.stdout);
     // A copy that was cut off before its header ended is no database at all.
     File::options().write(true).open(&file).unwrap().set_len(50).unwrap();
-    let exit = check(&damaged).await;
+    let exit = damaged.check().await;
     assert!(exit.stderr.contains("is not a Crosstalk database"), "{}", exit.stderr);
 }

@@ -83,4 +83,6 @@ async fn a_server_that_is_killed_again_and_again_loses_doubles_and_moves_nothing
     assert!(kills < 20 || torn > 0, "no write was torn");
     assert!(said as u64 > kills, "hardly anything was said");
     server.stop().await;
+    let exit = data.check().await;
+    assert_eq!(exit.code, Some(0), "{}{}", exit.stdout, exit.stderr);
 }

@@ -131,22 +131,29 @@ test("the newest message is followed only while one is at the end", async () => 
   for (let i = 0; i < 60; i += 1) fake.say("lobby", "bob", `line ${i}`);
   await message(page, "line 59").waitFor();
   const timeline = page.locator("#timeline");
-  const distance = () => timeline.evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight);
-  assert.ok(await distance() < 2);
+  const atEnd = () => page.waitForFunction(() => {
+    const element = document.getElementById("timeline");
+    return element.scrollHeight - element.scrollTop - element.clientHeight < 2;
+  });
+  await atEnd();
   await timeline.hover();
+  // The wheel turns smoothly: where it stops is known only then.
+  const stopped = timeline.evaluate((element) => new Promise((resolve) => {
+    element.addEventListener("scrollend", () => resolve(element.scrollTop), { once: true });
+  }));
   await page.mouse.wheel(0, -600);
+  const read = await stopped;
   const jump = page.locator("#jump");
   await jump.filter({ hasText: "Newest messages" }).waitFor();
-  const read = await timeline.evaluate((element) => element.scrollTop);
   for (let i = 0; i < 3; i += 1) fake.say("lobby", "bob", `new ${i}`);
   await jump.filter({ hasText: "3 new messages" }).waitFor();
   assert.equal(await timeline.evaluate((element) => element.scrollTop), read);
   await jump.click();
   await jump.waitFor({ state: "hidden" });
-  assert.ok(await distance() < 2);
+  await atEnd();
   fake.say("lobby", "bob", "followed");
   await message(page, "followed").waitFor();
-  await page.waitForFunction(() => { const e = document.getElementById("timeline"); return e.scrollHeight - e.scrollTop - e.clientHeight < 2; });
+  await atEnd();
 });
 
 test("the timeline's rows have a bound while one follows", async () => {
@@ -197,6 +204,7 @@ test("a whole conversation by keyboard alone", async () => {
   await page.getByText("Editing your message").waitFor();
   assert.equal(await page.locator("#composer-text").inputValue(), "typed");
   await keyboard.press("Escape");
+  await page.getByText("Editing your message").waitFor({ state: "hidden" });
   assert.equal(await page.locator("#composer-text").inputValue(), "");
   await keyboard.type("one");
   await keyboard.press("Shift+Enter");
