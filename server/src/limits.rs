@@ -108,8 +108,12 @@ pub const IN_FLIGHT_MAX: usize = 64;
 /// Drafts waiting for the sequencer; further ones are answered with `busy`.
 pub const QUEUE_MAX: usize = 65_536;
 
-/// Drafts of one batch.
+/// Drafts of one batch, and about as many entries of one segment.
 pub const BATCH_MAX: usize = 1_024;
+
+/// Drafts that are on their way into the store; further ones wait in the queue. Two transactions of
+/// the store: while one is written, the next comes together.
+pub const UNSTORED_MAX: usize = 16_384;
 
 /// People who are not connected whom a server without a store remembers. Each costs about a kilobyte.
 pub const RESTING_MAX: usize = 10_000;

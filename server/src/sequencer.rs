@@ -1,9 +1,12 @@
-//! The one place that numbers. What arrives while one batch is being stored becomes the next.
+//! The one place that numbers.
 //!
 //! An entry is stored before anybody sees it and before its author is told that it is there. The
 //! sequencer waits for the store and for nobody else.
 
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use crosstalk_protocol::{
     Answered, Deleted, Edited, ErrorCode, ErrorReply, Message, Nick, Record, RequestId, Seq, Text,
@@ -11,11 +14,11 @@ use crosstalk_protocol::{
 use tokio::sync::mpsc;
 
 use crate::hub::{no_such_room, now_ms};
-use crate::limits::BATCH_MAX;
+use crate::limits::{BATCH_MAX, UNSTORED_MAX};
 use crate::peer::{Mail, Peer, PeerId};
 use crate::room::Room;
 use crate::segment::{Body, Entry, Numbered};
-use crate::store::{self, Outcome, Store};
+use crate::store::{self, Answer, Outcome, RoomId, Store, StoreError};
 
 /// An entry that has no number yet.
 #[derive(Debug)]
@@ -79,134 +82,205 @@ pub enum Act {
     },
 }
 
-/// Runs until every sender of `queue` is gone.
+/// Runs until every sender of `queue` is gone and all is stored.
+///
+/// What has a number goes to the store at once, also while the store has not answered for what went
+/// before: it makes one transaction of all that waits. A number whose entry is not stored is skipped.
 pub async fn run(mut queue: mpsc::Receiver<Draft>, store: Arc<dyn Store>) {
     let mut drafts = Vec::new();
-    while queue.recv_many(&mut drafts, BATCH_MAX).await > 0 {
-        let mut batch = Batch::number(drafts.drain(..));
-        let stored = std::mem::take(&mut batch.stored);
-        let count = stored.len();
-        if count == 0 {
-            batch.publish(Vec::new());
-            continue;
-        }
-        match store.append(stored).await {
-            Ok(outcomes) => batch.publish(outcomes),
-            Err(error) => {
-                tracing::error!(%error, entries = count, "a batch was not stored");
-                batch.refuse();
+    let mut numbers = Numbers::default();
+    let mut under_way = UnderWay::default();
+    loop {
+        tokio::select! {
+            biased;
+            news = under_way.news(), if !under_way.is_empty() => {
+                news.publish();
+                if under_way.is_empty() {
+                    numbers.forget();
+                }
+            }
+            count = queue.recv_many(&mut drafts, BATCH_MAX), if under_way.drafts < UNSTORED_MAX => {
+                if count == 0 {
+                    break;
+                }
+                let (batch, stored) = numbers.give(drafts.drain(..));
+                under_way.push(batch, if stored.is_empty() { nothing() } else { store.append(stored) });
             }
         }
     }
+    while !under_way.is_empty() {
+        under_way.news().await.publish();
+    }
 }
 
-/// Drafts with their numbers, in order.
-struct Batch {
-    /// What is stored.
-    stored: Vec<store::Draft>,
-    rooms: Vec<RoomBatch>,
-    /// One for each of `stored`.
-    receipts: Vec<Receipt>,
+fn nothing() -> Answer<'static, Vec<Outcome>> {
+    Box::pin(std::future::ready(Ok(Vec::new())))
 }
 
-struct RoomBatch {
+/// The numbers that were given last, of rooms whose log does not have them yet.
+#[derive(Default)]
+struct Numbers(HashMap<RoomId, Seq>);
+
+impl Numbers {
+    fn next(&mut self, room: &Room) -> Seq {
+        let last = self.0.entry(room.id).or_insert_with(|| room.log.last_seq());
+        *last += 1;
+        *last
+    }
+
+    /// Nothing is under way: the logs know.
+    fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// Gives drafts their numbers. Returns them, and what of them is to be stored.
+    fn give(&mut self, drafts: impl Iterator<Item = Draft>) -> (Vec<Item>, Vec<store::Draft>) {
+        let at = now_ms();
+        let mut stored = Vec::new();
+        let number = |Draft { room, content }| match content {
+            Content::People { body, about } => {
+                Item { room, entry: Entry { body, unseen_by: about }, receipt: None }
+            }
+            Content::Words { author, from, act, echo, id } => {
+                let seq = self.next(&room);
+                let record = record(&room, seq, at, from, act);
+                let numbered = Numbered { author: author.user.id, record: record.clone() };
+                let entry = Entry { body: Body::Numbered(numbered), unseen_by: (!echo).then_some(author.id) };
+                // Who cannot come back cannot send anything a second time.
+                let label = id.clone().filter(|_| author.user.token().is_some());
+                let (room_id, user) = (room.id, author.user.id);
+                stored.push(store::Draft { room: room_id, author: user, id: label, record });
+                Item { room, entry, receipt: Some(Receipt { author, id, seq }) }
+            }
+        };
+        (drafts.map(number).collect(), stored)
+    }
+}
+
+/// A draft with its number, if it is one that is stored.
+struct Item {
     room: Arc<Room>,
-    last_seq: Seq,
-    /// The entries, each with its place in `stored` if it is stored.
-    entries: Vec<(Entry, Option<usize>)>,
+    entry: Entry,
+    receipt: Option<Receipt>,
 }
 
+/// Who is told what became of it.
 struct Receipt {
     author: Arc<Peer>,
     id: Option<RequestId>,
-    room: Arc<Room>,
     seq: Seq,
 }
 
-impl Batch {
-    fn number(drafts: impl Iterator<Item = Draft>) -> Self {
-        let at = now_ms();
-        let mut batch = Self { stored: Vec::new(), rooms: Vec::new(), receipts: Vec::new() };
-        for Draft { room, content } in drafts {
-            let place = batch.stored.len();
-            let room_batch = batch.room(room);
-            match content {
-                Content::People { body, about } => {
-                    room_batch.entries.push((Entry { body, unseen_by: about }, None));
-                }
-                Content::Words { author, from, act, echo, id } => {
-                    room_batch.last_seq += 1;
-                    let (room, seq) = (room_batch.room.clone(), room_batch.last_seq);
-                    let record = record(&room, seq, at, from, act);
-                    let numbered = Numbered { author: author.user.id, record: record.clone() };
-                    let unseen_by = (!echo).then_some(author.id);
-                    let entry = Entry { body: Body::Numbered(numbered), unseen_by };
-                    room_batch.entries.push((entry, Some(place)));
-                    // Who cannot come back cannot send anything a second time.
-                    let label = id.clone().filter(|_| author.user.token().is_some());
-                    batch.stored.push(store::Draft {
-                        room: room.id,
-                        author: author.user.id,
-                        id: label,
-                        record,
-                    });
-                    batch.receipts.push(Receipt { author, id, room, seq });
-                }
-            }
-        }
-        batch
+/// Batches for which the store has not answered yet, in order.
+#[derive(Default)]
+struct UnderWay<'s> {
+    batches: VecDeque<(Vec<Item>, Answer<'s, Vec<Outcome>>)>,
+    /// How many drafts there are in them.
+    drafts: usize,
+}
+
+impl<'s> UnderWay<'s> {
+    fn is_empty(&self) -> bool {
+        self.batches.is_empty()
     }
 
-    /// The part of one room; drafts of one room mostly stand together.
-    fn room(&mut self, room: Arc<Room>) -> &mut RoomBatch {
-        let found = self.rooms.iter().rposition(|batch| Arc::ptr_eq(&batch.room, &room));
-        let at = found.unwrap_or_else(|| {
-            let last_seq = room.log.last_seq();
-            self.rooms.push(RoomBatch { room, last_seq, entries: Vec::new() });
-            self.rooms.len() - 1
-        });
-        &mut self.rooms[at]
+    fn push(&mut self, batch: Vec<Item>, answer: Answer<'s, Vec<Outcome>>) {
+        self.drafts += batch.len();
+        self.batches.push_back((batch, answer));
     }
 
-    /// Shows everybody what was stored, and tells the authors what became of what they sent.
-    fn publish(self, outcomes: Vec<Outcome>) {
-        let was_stored = |place: &Option<usize>| {
-            place.is_none_or(|place| outcomes.get(place).is_none_or(|outcome| *outcome == Outcome::Stored))
-        };
-        for RoomBatch { room, entries, .. } in self.rooms {
-            publish(&room, entries.into_iter().filter(|(_, place)| was_stored(place)));
-        }
-        for (Receipt { author, id, room, seq }, outcome) in self.receipts.into_iter().zip(outcomes) {
-            let mail = match (outcome, id) {
-                (Outcome::Stored, id) => id.map(|id| Mail::Stored { id, room: room.name.clone(), seq }),
-                (Outcome::Known { room, seq }, id) => id.map(|id| Mail::Stored { id, room, seq }),
-                (Outcome::Reused, id) => Some(Mail::Refused { id, error: id_reused() }),
-                (Outcome::NoRoom, id) => Some(Mail::Refused { id, error: no_such_room(&room.name) }),
-                (Outcome::Gone, id) => Some(Mail::Refused { id, error: no_such_message() }),
+    /// Waits for the oldest batch. Those behind it that are stored by then come with it, as one
+    /// transaction stores many, up to about [`BATCH_MAX`] entries. Nothing is lost if the future is
+    /// dropped while it waits.
+    async fn news(&mut self) -> News {
+        let mut news = News::default();
+        let mut wait = true;
+        while let Some((_, answer)) = self.batches.front_mut()
+            && news.entries < BATCH_MAX
+        {
+            let outcomes = match wait {
+                true => answer.await,
+                false => match poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {
+                    Poll::Ready(outcomes) => outcomes,
+                    Poll::Pending => break,
+                },
             };
+            wait = false;
+            let Some((batch, _)) = self.batches.pop_front() else { break };
+            self.drafts -= batch.len();
+            news.add(batch, outcomes);
+        }
+        news
+    }
+}
+
+/// What everybody is to see, and what authors are to be told.
+#[derive(Default)]
+struct News {
+    /// By room, in the order in which they come first.
+    rooms: Vec<(Arc<Room>, Vec<Entry>)>,
+    places: HashMap<RoomId, usize>,
+    entries: usize,
+    mail: Vec<(Arc<Peer>, Option<Mail>)>,
+}
+
+impl News {
+    /// Adds a batch: what was stored of it, and what need not be.
+    fn add(&mut self, batch: Vec<Item>, outcomes: Result<Vec<Outcome>, StoreError>) {
+        let mut outcomes = match outcomes {
+            Ok(outcomes) => Some(outcomes.into_iter()),
+            Err(error) => {
+                tracing::error!(%error, entries = batch.len(), "a batch was not stored");
+                None
+            }
+        };
+        for Item { room, entry, receipt } in batch {
+            let Some(Receipt { author, id, seq }) = receipt else {
+                self.show(room, entry);
+                continue;
+            };
+            let outcome = match &mut outcomes {
+                Some(outcomes) => outcomes.next(),
+                None => None,
+            };
+            let mail = match outcome {
+                Some(Outcome::Stored) => {
+                    let mail = id.map(|id| Mail::Stored { id, room: room.name.clone(), seq });
+                    self.show(room, entry);
+                    mail
+                }
+                Some(Outcome::Known { room, seq }) => id.map(|id| Mail::Stored { id, room, seq }),
+                Some(Outcome::Reused) => Some(Mail::Refused { id, error: id_reused() }),
+                Some(Outcome::NoRoom) => Some(Mail::Refused { id, error: no_such_room(&room.name) }),
+                Some(Outcome::Gone) => Some(Mail::Refused { id, error: no_such_message() }),
+                None => {
+                    Some(Mail::Refused { id, error: busy("The server cannot store messages at the moment") })
+                }
+            };
+            self.mail.push((author, mail));
+        }
+    }
+
+    fn show(&mut self, room: Arc<Room>, entry: Entry) {
+        let place = *self.places.entry(room.id).or_insert(self.rooms.len());
+        if place == self.rooms.len() {
+            self.rooms.push((room, Vec::new()));
+        }
+        self.rooms[place].1.push(entry);
+        self.entries += 1;
+    }
+
+    /// Shows everybody what is new, and tells the authors what became of what they sent.
+    fn publish(self) {
+        for (room, entries) in self.rooms {
+            room.publish(entries);
+        }
+        for (author, mail) in self.mail {
             if let Some(mail) = mail {
                 author.post(mail);
             }
             author.draft_settled();
         }
-    }
-
-    /// Tells every author to try again. What is not stored is published all the same.
-    fn refuse(self) {
-        for RoomBatch { room, entries, .. } in self.rooms {
-            publish(&room, entries.into_iter().filter(|(_, place)| place.is_none()));
-        }
-        for Receipt { author, id, .. } in self.receipts {
-            author.post(Mail::Refused { id, error: busy("The server cannot store messages at the moment") });
-            author.draft_settled();
-        }
-    }
-}
-
-fn publish(room: &Room, entries: impl Iterator<Item = (Entry, Option<usize>)>) {
-    let entries: Vec<Entry> = entries.map(|(entry, _)| entry).collect();
-    if !entries.is_empty() {
-        room.publish(entries);
     }
 }
 
