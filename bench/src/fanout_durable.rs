@@ -1,7 +1,8 @@
 //! `fanout-durable`: what it costs to deliver a message to many readers if it has to be stored first,
 //! against a server that stores nothing, in one run.
 //!
-//! A message is in flight until every reader has it, so that nobody falls behind, whatever the rate.
+//! Either so many messages are in flight, each until every reader has it, or there are so many a
+//! second: the first shows what can be done, the second what the same work costs.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use anyhow::ensure;
 use clap::Args;
 use tokio::sync::Notify;
 
+use crate::clock::now;
 use crate::connection::Connection;
 use crate::frames;
 use crate::options::{Modes, Options};
@@ -28,13 +30,26 @@ pub(crate) struct FanoutDurable {
     #[arg(long, value_name = "N", default_value_t = 500)]
     readers: usize,
 
-    /// Messages that not everybody has yet
+    /// Messages that not everybody has yet: as many as can be
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,64")]
     in_flight: Vec<u64>,
+
+    /// Messages a second, however far everybody has got
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "50,500,2000")]
+    rate: Vec<u64>,
 
     /// Bytes of a text
     #[arg(long, value_name = "N", default_value_t = 100)]
     bytes: usize,
+}
+
+/// How much is sent.
+#[derive(Clone, Copy, Debug)]
+enum Pace {
+    /// So many messages are on their way to somebody.
+    InFlight(u64),
+    /// So many a second.
+    Rate(u64),
 }
 
 /// Measures each mode in turns.
@@ -45,9 +60,11 @@ pub(crate) async fn run(options: &Options, fanout: &FanoutDurable) -> anyhow::Re
     let texts = Rc::new(Texts::new(fanout.bytes));
     let mut rows = Vec::new();
     for _ in 0..options.repeat {
-        for &in_flight in &fanout.in_flight {
+        let in_flight = fanout.in_flight.iter().map(|&count| Pace::InFlight(count));
+        let rate = fanout.rate.iter().map(|&count| Pace::Rate(count));
+        for pace in in_flight.chain(rate) {
             for mode in &fanout.modes.modes {
-                rows.push(measure(options, fanout, mode, in_flight, &texts).await?);
+                rows.push(measure(options, fanout, mode, pace, &texts).await?);
             }
         }
     }
@@ -58,7 +75,7 @@ async fn measure(
     options: &Options,
     fanout: &FanoutDurable,
     mode: &Mode,
-    in_flight: u64,
+    pace: Pace,
     texts: &Rc<Texts>,
 ) -> anyhow::Result<Row> {
     let scratch = Scratch::new(options)?;
@@ -70,7 +87,7 @@ async fn measure(
     tokio::time::sleep(Duration::from_millis(700)).await;
     let readers_count = fanout.readers as u64;
     let publishing =
-        tokio::task::spawn_local(publish(publisher, shared.clone(), progress, in_flight, readers_count));
+        tokio::task::spawn_local(publish(publisher, shared.clone(), progress, pace, readers_count));
     let measured = senders::measure(&shared, &server, options.seconds).await?;
     publishing.await??;
     ensure!(!readers.has_trouble(), "a reader has missed something");
@@ -82,7 +99,13 @@ async fn measure(
     Ok(Row::default()
         .with("mode", mode.name())
         .with("readers", readers_count.to_string())
-        .with("in flight", in_flight.to_string())
+        .with(
+            "sent",
+            match pace {
+                Pace::InFlight(count) => format!("{count} in flight"),
+                Pace::Rate(count) => format!("{count} a second"),
+            },
+        )
         .with("deliveries/s", deliveries / measured.seconds)
         .with("messages/s", messages / measured.seconds)
         .with("server µs CPU/delivery", measured.cpu.total() as f64 / 1e3 / deliveries)
@@ -93,23 +116,29 @@ async fn measure(
         .with("server CPUs", measured.cpu.total() as f64 / 1e9 / measured.seconds))
 }
 
-/// Sends whenever everybody has got far enough. What the publisher itself gets is read between.
+/// Sends as `pace` says. What the publisher itself gets is read between.
 async fn publish(
     mut connection: Connection,
     shared: Rc<Shared>,
     progress: Rc<Notify>,
-    in_flight: u64,
+    pace: Pace,
     readers: u64,
 ) -> anyhow::Result<()> {
-    let mut sent = 0;
+    let (begun, mut sent) = (now(), 0);
     let mut out = Vec::new();
+    let mut tick = tokio::time::interval(Duration::from_millis(1));
     loop {
         let everywhere = shared.delivered.get() / readers;
         let ending = shared.phase.get() == Phase::Ending;
         if ending && everywhere == sent {
             return Ok(());
         }
-        while !ending && sent < everywhere + in_flight {
+        let wanted = match pace {
+            _ if ending => sent,
+            Pace::InFlight(count) => everywhere + count,
+            Pace::Rate(count) => (now() - begun) * count / 1_000_000_000,
+        };
+        while sent < wanted {
             shared.write_next("lobby", &mut out);
             sent += 1;
         }
@@ -122,7 +151,8 @@ async fn publish(
             }
         };
         tokio::select! {
-            () = progress.notified() => {}
+            () = progress.notified(), if matches!(pace, Pace::InFlight(_)) || ending => {}
+            _ = tick.tick(), if matches!(pace, Pace::Rate(_)) => {}
             read = connection.read(&mut take) => read?,
         }
         if let Some(trouble) = trouble {

@@ -60,7 +60,7 @@ impl Server {
         let mut command = Command::new(&binary);
         command
             .args(["--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--log", "warn", "--backlog", "off"])
-            .args(["--rate-limit", "off", "--max-connections", "30000", "--max-connections-per-ip", "off"])
+            .args(["--rate-limit", "off", "--max-connections", "15000", "--max-connections-per-ip", "off"])
             .stdout(Stdio::piped())
             .kill_on_drop(true);
         match mode {

@@ -22,6 +22,7 @@ mod journal;
 mod json;
 mod line;
 mod line_talker;
+mod mind;
 mod outbox;
 mod person;
 mod random;
