@@ -172,7 +172,7 @@ async fn entries_that_are_wrong_are_found() {
 #[tokio::test]
 async fn people_places_and_receipts_that_are_wrong_are_found() {
     let data = everything().await;
-    let receipt = "INSERT INTO receipt (author, label, digest, at, entry) SELECT id, 'x', 0, 0,";
+    let receipt = "INSERT INTO receipt (author, label, digest, uptime, entry) SELECT id, 'x', 0, 0,";
     for (damage, expected) in [
         (
             "UPDATE user SET nick = '', id = 5 WHERE nick = 'bob'; DELETE FROM seat".to_owned(),

@@ -15,6 +15,7 @@ mod schema;
 mod transaction;
 mod trouble;
 mod upkeep;
+mod uptime;
 mod writer;
 
 use std::path::Path;
@@ -35,6 +36,7 @@ use self::questions::Author;
 use self::readers::{QUESTION_TIME, Readers, SEARCH_TIME};
 use self::trouble::Trouble;
 use self::upkeep::Upkeep;
+use self::uptime::Uptime;
 use self::writer::{Job, Writer};
 use super::{
     Answer, Authored, By, Change, Draft, Expiry, Hits, Outcome, Page, Retention, RoomId, RoomKey, Store,
@@ -108,6 +110,7 @@ impl Sqlite {
         let mut connection = open_to_write(&database)?;
         let failed = |reason| OpenError::Database { path: database.clone(), reason };
         let (log, woken) = prepare(&mut connection, options.durability).map_err(failed)?;
+        let uptime = Uptime::load(&connection).map_err(failed)?;
         let (jobs, waiting) = sync_channel(QUEUE);
         let trouble = Arc::new(Trouble::default());
         let expiries = Arc::new(Expiries::default());
@@ -116,7 +119,7 @@ impl Sqlite {
             jobs: waiting,
             log,
             trouble: trouble.clone(),
-            upkeep: Upkeep::new(&options, expiries.clone()),
+            upkeep: Upkeep::new(&options, expiries.clone(), uptime),
             fault: options.fault,
             pages: 0,
             scrub_at: None,

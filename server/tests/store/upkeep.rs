@@ -222,20 +222,23 @@ async fn a_removed_room_goes_with_all_that_was_said_in_it_and_gives_space_back()
 }
 
 #[tokio::test]
-async fn receipts_are_kept_for_two_days() {
+async fn receipts_are_kept_while_the_server_runs_for_two_days_whatever_the_time_of_day() {
+    const HOUR: u64 = 3_600_000;
     let scratch = Scratch::new();
-    let (store, fault) = scratch.busy(Retention::default());
+    let (store, _) = scratch.busy(Retention::default());
     create(&store, 1).await;
-    let now = now_ms();
-    let batch = (1..=1_200).map(|seq| {
-        let hours = if seq % 3 == 0 { 47 } else { 49 };
-        labelled(says_at(1, seq, now - hours * 3_600_000, "x"), &format!("label-{seq}"))
-    });
-    stored(&store, batch.collect()).await;
+    // The clock was wrong by a year when these came.
+    let say = |seq| labelled(says_at(1, seq, now_ms() - 365 * 24 * HOUR, "x"), &format!("label-{seq}"));
+    stored(&store, (1..=800).map(say).collect()).await;
+    drop(store);
+    scratch.becomes("UPDATE uptime SET milliseconds = 7200000 RETURNING 1", 1).await;
+    let (store, fault) = scratch.busy(Retention::default());
+    stored(&store, (801..=1_200).map(say).collect()).await;
+    fault.set_clock_ahead(Duration::from_millis(47 * HOUR));
     scratch.becomes("SELECT count(*) FROM receipt", 400).await;
-    let known = Outcome::Known { room: RoomName::lobby(), seq: 3 };
-    let again = |seq, label| labelled(says_at(1, seq, now, "x"), label);
-    let outcomes = store.append(vec![again(1_201, "label-3"), again(1_202, "label-4")]).await.unwrap();
+    let known = Outcome::Known { room: RoomName::lobby(), seq: 801 };
+    let again = |seq, label| labelled(says_at(1, seq, now_ms(), "x"), label);
+    let outcomes = store.append(vec![again(1_201, "label-801"), again(1_202, "label-1")]).await.unwrap();
     assert_eq!(outcomes, [known, Outcome::Stored]);
     fault.set_clock_ahead(3 * DAY);
     scratch.becomes("SELECT count(*) FROM receipt", 0).await;

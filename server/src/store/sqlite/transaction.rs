@@ -7,11 +7,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::index::Additions;
 use super::rows::{DELETED, EDITED, ENTRY_BYTES, ROOM_MAX, SEQ_MAX, entry_id, room_of, seq_of};
+use super::uptime::Uptime;
 use crate::store::{Change, Draft, Outcome, RoomId, UserId};
 
 /// A transaction that is under way.
 pub(super) struct Transaction<'c> {
     connection: &'c Connection,
+    /// For how long servers have run on the database, in milliseconds.
+    uptime: i64,
     additions: Additions,
     rooms: BTreeMap<RoomId, Growth>,
     /// The rooms that were looked for, and whether they are there.
@@ -43,11 +46,12 @@ impl Growth {
 }
 
 impl<'c> Transaction<'c> {
-    /// Begins.
-    pub(super) fn begin(connection: &'c Connection) -> rusqlite::Result<Self> {
+    /// Begins, when servers have run on the database for `uptime`.
+    pub(super) fn begin(connection: &'c Connection, uptime: &Uptime) -> rusqlite::Result<Self> {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(Self {
             connection,
+            uptime: uptime.now() as i64,
             additions: Additions::default(),
             rooms: BTreeMap::new(),
             there: BTreeMap::new(),
@@ -70,7 +74,7 @@ impl<'c> Transaction<'c> {
     pub(super) fn append(&mut self, batch: &[Draft]) -> rusqlite::Result<Vec<Outcome>> {
         let connection = self.connection;
         let mut note = connection.prepare_cached(
-            "INSERT OR IGNORE INTO receipt (author, label, entry, digest, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR IGNORE INTO receipt (author, label, entry, digest, uptime) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
         let mut insert = connection.prepare_cached(
             "INSERT INTO entry (id, at, author, kind, nick, to_nick, action, edited, reply_seq, reply_nick, text)
@@ -96,7 +100,7 @@ impl<'c> Transaction<'c> {
             }
             if let Some(label) = &draft.id {
                 let digest = draft.digest();
-                if note.execute((author, label.as_str(), id, digest, at))? == 0 {
+                if note.execute((author, label.as_str(), id, digest, self.uptime))? == 0 {
                     outcomes.push(self.receipt(draft, digest)?.unwrap_or(Outcome::Reused));
                     continue;
                 }
@@ -192,9 +196,9 @@ impl<'c> Transaction<'c> {
         if let Some(label) = &draft.id {
             self.connection
                 .prepare_cached(
-                    "INSERT INTO receipt (author, label, entry, digest, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    "INSERT INTO receipt (author, label, entry, digest, uptime) VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?
-                .execute((author, label.as_str(), id, digest, at))?;
+                .execute((author, label.as_str(), id, digest, self.uptime))?;
         }
         Ok(Outcome::Stored)
     }

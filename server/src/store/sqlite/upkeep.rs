@@ -21,6 +21,7 @@ use self::retention::Rooms;
 use self::tidying::Tidying;
 use super::expiries::Expiries;
 use super::fault::Fault;
+use super::uptime::Uptime;
 use super::{Durability, SqliteOptions};
 use crate::store::{Retention, Unused};
 
@@ -67,6 +68,7 @@ pub(super) struct Upkeep {
     rooms: Rooms,
     tidying: Option<Tidying>,
     receipts: Receipts,
+    uptime: Uptime,
 }
 
 /// What a pass does, in this order.
@@ -110,7 +112,7 @@ struct Progress {
 
 impl Upkeep {
     /// The first pass begins at once.
-    pub(super) fn new(options: &SqliteOptions, expiries: Arc<Expiries>) -> Self {
+    pub(super) fn new(options: &SqliteOptions, expiries: Arc<Expiries>, uptime: Uptime) -> Self {
         let SqliteOptions { durability, retention, ref fault } = *options;
         Self {
             durability,
@@ -123,7 +125,13 @@ impl Upkeep {
             rooms: Rooms::default(),
             tidying: None,
             receipts: Receipts::default(),
+            uptime,
         }
+    }
+
+    /// For how long servers have run on the database.
+    pub(super) fn uptime(&self) -> &Uptime {
+        &self.uptime
     }
 
     /// From now on, whoever and whatever is of no use any more is looked for.
@@ -196,7 +204,11 @@ impl Upkeep {
                 }
                 Ok(progress)
             }
-            Stage::Receipts => self.receipts.step(connection, now),
+            Stage::Receipts => {
+                self.uptime.save_in_time(connection)?;
+                let uptime = self.uptime.now() + self.fault.clock_ahead().as_millis() as u64;
+                self.receipts.step(connection, uptime)
+            }
             Stage::Space => give_back_space(connection),
         }
     }

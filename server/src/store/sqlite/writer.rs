@@ -103,6 +103,8 @@ impl Writer {
                 idle = true;
             }
         }
+        // After a crash it is a minute less, and nobody minds.
+        let _ = self.upkeep.uptime().save(&self.connection);
     }
 
     fn scrub(&mut self) {
@@ -218,7 +220,7 @@ impl Writer {
     }
 
     fn try_transact(&self, jobs: &[Job]) -> rusqlite::Result<(Vec<Done>, bool)> {
-        let mut transaction = Transaction::begin(&self.connection)?;
+        let mut transaction = Transaction::begin(&self.connection, self.upkeep.uptime())?;
         let mut done = Vec::with_capacity(jobs.len());
         for job in jobs {
             done.push(match job {

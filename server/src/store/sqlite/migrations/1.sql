@@ -47,9 +47,14 @@ CREATE TABLE receipt (
     label TEXT NOT NULL,
     entry INTEGER NOT NULL,
     digest INTEGER NOT NULL,
-    at INTEGER NOT NULL,
+    uptime INTEGER NOT NULL,
     PRIMARY KEY (author, label)
 ) STRICT, WITHOUT ROWID;
+
+-- For how long servers have run on this database, in milliseconds. By that, receipts grow old: the
+-- time of day can jump.
+CREATE TABLE uptime (milliseconds INTEGER NOT NULL) STRICT;
+INSERT INTO uptime VALUES (0);
 
 CREATE TABLE user (
     id INTEGER PRIMARY KEY,

@@ -47,9 +47,14 @@ CREATE TABLE receipt (
     label TEXT NOT NULL,
     entry INTEGER NOT NULL,
     digest INTEGER NOT NULL,
-    at INTEGER NOT NULL,
+    uptime INTEGER NOT NULL,
     PRIMARY KEY (author, label)
 ) STRICT, WITHOUT ROWID;
+
+-- For how long servers have run on this database, in milliseconds. By that, receipts grow old: the
+-- time of day can jump.
+CREATE TABLE uptime (milliseconds INTEGER NOT NULL) STRICT;
+INSERT INTO uptime VALUES (0);
 
 CREATE TABLE user (
     id INTEGER PRIMARY KEY,
@@ -83,7 +88,7 @@ INSERT INTO room VALUES (2, '@1', 1764000000001, 0, 0, 0, 0, 7, 8, 0, 0);
 INSERT INTO entry VALUES (34359738369, 1764000000000, 7, 0, 'alice', NULL, 0, 0, NULL, NULL, NULL, 'hello');
 INSERT INTO word (rowid, text) VALUES (34359738369, 'hello');
 INSERT INTO entry VALUES (34359738370, 1764000000001, 7, 2, 'alice', NULL, 0, 0, NULL, NULL, 34359738368, NULL);
-INSERT INTO receipt VALUES (7, 'a-1', 34359738369, -12345, 1764000000000);
+INSERT INTO receipt VALUES (7, 'a-1', 34359738369, -12345, 60000);
 INSERT INTO seat VALUES (7, 1, 1, 1);
 INSERT INTO seat VALUES (7, 2, 2, 0);
 INSERT INTO seat VALUES (8, 2, 1, 0);

@@ -1,5 +1,5 @@
-//! Receipts: which label stood for which entry. They are kept for two days, which is more than the day
-//! that clients are promised.
+//! Receipts: which label stood for which entry. They are kept while the server runs for two days, which
+//! is more than the day that clients are promised, whatever becomes of the time of day.
 //!
 //! They are in the order of their authors and labels, since that is how they are looked up, and an
 //! index of their ages would cost every message something. So they are gone through from one end to
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::{NOTHING, Progress, ROWS, transact};
 
-/// How old they become at least, in milliseconds.
+/// How old they become at least, in milliseconds for which the server runs.
 const AGE: u64 = 48 * 60 * 60 * 1_000;
 
 /// How many a pass looks at, about: 144 million a day.
@@ -31,21 +31,21 @@ pub(super) struct Receipts {
 
 impl Receipts {
     /// Looks at the next ones, and takes away those that are too old.
-    pub(super) fn step(&mut self, connection: &Connection, now: u64) -> rusqlite::Result<Progress> {
+    pub(super) fn step(&mut self, connection: &Connection, uptime: u64) -> rusqlite::Result<Progress> {
         if self.rest > 0 {
             self.rest -= 1;
             return Ok(NOTHING);
         }
-        let since = now.saturating_sub(AGE) as i64;
+        let since = uptime.saturating_sub(AGE) as i64;
         let mut statement = connection.prepare_cached(
-            "SELECT author, label, at FROM receipt WHERE (author, label) > (?1, ?2)
+            "SELECT author, label, uptime FROM receipt WHERE (author, label) > (?1, ?2)
              ORDER BY author, label LIMIT ?3",
         )?;
         let (author, label) = &self.seen;
         let found = statement
             .query_map((author, label, ROWS as i64), |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
         let found: Vec<((i64, String), i64)> = found.collect::<rusqlite::Result<_>>()?;
-        let old = found.iter().filter(|(_, at)| *at < since).map(|(key, _)| key);
+        let old = found.iter().filter(|(_, stored)| *stored < since).map(|(key, _)| key);
         if old.clone().next().is_some() {
             transact(connection, |connection| {
                 let mut delete =
