@@ -82,6 +82,10 @@ pub struct Config {
     )]
     pub max_connections_per_ip: Limit<usize>,
 
+    /// Public rooms in all; those in which something was said are never given up for others
+    #[arg(long, env = "CROSSTALK_MAX_ROOMS", value_name = "N", default_value_t = limits::MAX_ROOMS, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub max_rooms: usize,
+
     /// A further origin whose pages may connect, such as `https://chat.example.org`; repeatable
     #[arg(long, env = "CROSSTALK_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<Origin>,

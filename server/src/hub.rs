@@ -99,6 +99,12 @@ impl Hub {
         Ok((hub, drafts))
     }
 
+    /// Says how many public rooms there may be, the lobby among them. Those that there are stay, even
+    /// if they are more.
+    pub fn limit_rooms(&mut self, max: usize) {
+        self.rooms.limit(max);
+    }
+
     /// Whether there is a public room of that name.
     pub fn has_room(&self, name: &RoomName) -> bool {
         self.rooms.contains(name)

@@ -26,8 +26,12 @@ pub const TURNED_AWAY_AT_ONCE: usize = 64;
 /// Public rooms that one connection can be in, and as many direct conversations that it can be in.
 pub const ROOMS_PER_CONNECTION: usize = 100;
 
-/// Public rooms in all. Above it, the empty one that has been silent for longest is given up.
+/// Public rooms in all, if `--max-rooms` says nothing else. Above it, an empty one in which nothing was
+/// said is given up; without a store, the empty one that has been silent for longest.
 pub const MAX_ROOMS: usize = 20_000;
+
+/// Between two times at which all rooms are looked at for one that can be given up.
+pub const SPARE_TIME: Duration = Duration::from_secs(1);
 
 /// Time to say hello. Long enough to think about a nickname.
 pub const HELLO_TIME: Duration = Duration::from_secs(60);

@@ -77,7 +77,8 @@ impl Server {
         let (tcp_address, http_address) = (local(&tcp, config.tcp), local(&http, config.http));
 
         let store = open_store(config)?;
-        let (hub, drafts) = Hub::new(store.clone()).await?;
+        let (mut hub, drafts) = Hub::new(store.clone()).await?;
+        hub.limit_rooms(config.max_rooms);
         let hub = Arc::new(hub);
         let trouble = {
             let store = store.clone();

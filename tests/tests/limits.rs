@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crosstalk_tests::faults::deaf;
 use crosstalk_tests::{
-    JsonClient, LineClient, RawSocket, TestServer, UnframedClient, assert_shape, http, within,
+    DataDir, JsonClient, LineClient, RawSocket, Setup, TestServer, UnframedClient, assert_shape, http, within,
 };
 use rustix::process::Signal;
 use serde_json::json;
@@ -158,6 +158,34 @@ async fn one_connection_can_be_in_a_hundred_rooms() {
 }
 
 #[tokio::test]
+async fn there_are_so_many_rooms_as_whoever_runs_the_server_allows() {
+    let data = DataDir::new();
+    let allow = |setup: Setup, rooms: &str| setup.environment("CROSSTALK_MAX_ROOMS", rooms);
+    let setup = Setup::durable(data.path()).flags(&["--rate-limit", "off"]);
+    let mut server = allow(setup, "3").start().await;
+    let mut alice = JsonClient::enter(&server, "alice").await;
+    let create = |room: &str| json!({ "type": "create", "room": room });
+    for room in ["dev", "ops"] {
+        assert_eq!(alice.request(create(room)).await["created"], true);
+        alice.say(room, "words").await;
+        alice.request(json!({ "type": "leave", "room": room })).await;
+    }
+    for room in ["talk", "walk"] {
+        let refused = alice.request(create(room)).await;
+        let shape = json!({ "type": "error", "id": "$", "code": "too-many-rooms", "message": "$" });
+        assert_shape(&refused, &shape);
+        assert!(refused["message"].as_str().unwrap().contains("ask whoever runs it"), "{refused}");
+    }
+    assert_eq!(server.log().matches("--max-rooms").count(), 1, "{}", server.log());
+    drop(alice);
+    server.restart_with(|setup| allow(setup, "4")).await;
+    let mut alice = JsonClient::enter(&server, "alice").await;
+    assert_eq!(alice.request(create("talk")).await["created"], true);
+    assert_eq!(alice.request(json!({ "type": "join", "room": "dev" })).await["type"], "joined");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_wrong_flag_is_one_line_and_a_bad_exit() {
     for arguments in [
         &["--no-such-flag"][..],
@@ -170,6 +198,7 @@ async fn a_wrong_flag_is_one_line_and_a_bad_exit() {
         &["--rate-limit=-1"],
         &["--max-connections", "many"],
         &["--max-connections-per-ip", ""],
+        &["--max-rooms", "0"],
         &["--log-format", "xml"],
         &["--log", "[["],
         &["--web-dir", "/nowhere/at/all"],

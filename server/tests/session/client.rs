@@ -17,7 +17,13 @@ use crosstalk_server::store::{Ephemeral, Store};
 use crate::keeper::Scratch;
 
 pub(crate) async fn hub(store: Arc<dyn Store>) -> Arc<Hub> {
-    let (hub, drafts) = Hub::new(store.clone()).await.unwrap();
+    hub_with(store, |_| {}).await
+}
+
+/// A hub that is told something before it begins.
+pub(crate) async fn hub_with(store: Arc<dyn Store>, tell: impl FnOnce(&mut Hub)) -> Arc<Hub> {
+    let (mut hub, drafts) = Hub::new(store.clone()).await.unwrap();
+    tell(&mut hub);
     tokio::spawn(sequencer::run(drafts, store));
     Arc::new(hub)
 }

@@ -7,4 +7,5 @@ mod client;
 mod keeper;
 mod people;
 mod reading;
+mod rooms;
 mod upkeep;
