@@ -1,6 +1,8 @@
 //! A disk that fills up or fails, a store that stalls, a clock that jumps: what was acknowledged
 //! stays, reading goes on, and all is well by itself afterwards.
 
+use std::os::unix::fs::MetadataExt;
+
 use crosstalk_tests::disk::{SmallDisk, limit_files, survives_limits};
 use crosstalk_tests::{
     Crowd, DataDir, JsonClient, LineClient, Random, Setup, Talker, TestServer, Way, http, read_history,
@@ -102,6 +104,67 @@ async fn a_disk_that_fails_refuses_what_comes_and_takes_it_when_it_works() {
     let setup = survives_limits(Setup::durable(data.path())).flags(&["--rate-limit", "off"]);
     let server = setup.start().await;
     goes_through(server, |server| limit_files(server, Some(4_096)), |server| limit_files(server, None)).await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_replaced_takes_nothing_until_the_old_one_is_back() {
+    let data = DataDir::new();
+    let server = Setup::durable(data.path()).flags(&["--rate-limit", "off"]).start().await;
+    let (database, away) = (data.database(), data.path().join("away"));
+    let replace = |_: &TestServer| {
+        std::fs::rename(&database, &away).unwrap();
+        std::fs::copy(&away, &database).unwrap();
+    };
+    goes_through(server, replace, |_| std::fs::rename(&away, &database).unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_write_ahead_log_that_is_taken_away_is_missed() {
+    let data = DataDir::new();
+    let server = Setup::durable(data.path()).flags(&["--rate-limit", "off"]).start().await;
+    let (log, away) = (data.path().join("crosstalk.db-wal"), data.path().join("away"));
+    let (take, put_back) = (std::fs::rename(&log, &away), std::fs::rename(&away, &log));
+    assert!(take.is_ok() && put_back.is_ok(), "it is there from the start");
+    let take = |_: &TestServer| std::fs::rename(&log, &away).unwrap();
+    goes_through(server, take, |_| std::fs::rename(&away, &log).unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_server_holds_its_database_so_that_no_other_program_takes_the_log_away() {
+    let data = DataDir::new();
+    let server = TestServer::with_data(&data, &[]).await;
+    let mut alice = JsonClient::enter(&server, "alice").await;
+    alice.say("lobby", "words").await;
+    assert_eq!(texts(&mut alice).await, ["words"]);
+    let inode = std::fs::metadata(data.database()).unwrap().ino();
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    let holder = format!(" {} ", server.pid().as_raw_nonzero());
+    let held = |line: &str| line.contains(&holder) && line.contains(&format!(":{inode} "));
+    assert!(locks.lines().any(held), "{inode} is not locked: {locks}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_taken_away_is_missed_though_nobody_writes() {
+    let data = DataDir::new();
+    let server = TestServer::with_data(&data, &[]).await;
+    let (database, away) = (data.database(), data.path().join("away"));
+    std::fs::rename(&database, &away).unwrap();
+    readiness_becomes(&server, 503).await;
+    let why = http::get(server.http(), "/readyz", &[]).await.text();
+    assert!(why.contains("crosstalk.db was taken away"), "{why}");
+    // It is said once, however long it lasts.
+    let said = |server: &TestServer| server.log().matches("nothing can be stored").count();
+    let mut alice = JsonClient::enter(&server, "alice").await;
+    for number in 1..=3 {
+        let answer = try_to_say(&mut alice, &format!("late-{number}"), "words").await;
+        assert_eq!(answer["code"], "busy", "{answer}");
+    }
+    assert_eq!(said(&server), 1, "{}", server.log());
+    std::fs::rename(&away, &database).unwrap();
+    readiness_becomes(&server, 200).await;
+    alice.say("lobby", "words").await;
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

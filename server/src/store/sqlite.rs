@@ -7,6 +7,7 @@ mod checkpointer;
 mod directory;
 mod expiries;
 mod fault;
+mod files;
 mod index;
 mod questions;
 mod readers;
@@ -30,8 +31,9 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use self::checkpointer::Log;
-use self::directory::{Directory, open_to_read, open_to_write};
+use self::directory::{Directory, open_own_to_read, open_to_write};
 use self::expiries::Expiries;
+use self::files::Files;
 use self::questions::Author;
 use self::readers::{QUESTION_TIME, Readers, SEARCH_TIME};
 use self::trouble::Trouble;
@@ -111,6 +113,8 @@ impl Sqlite {
         let failed = |reason| OpenError::Database { path: database.clone(), reason };
         let (log, woken) = prepare(&mut connection, options.durability).map_err(failed)?;
         let uptime = Uptime::load(&connection).map_err(failed)?;
+        let files =
+            Files::of(&database).map_err(|reason| OpenError::Directory { path: path.to_owned(), reason })?;
         let (jobs, waiting) = sync_channel(QUEUE);
         let trouble = Arc::new(Trouble::default());
         let expiries = Arc::new(Expiries::default());
@@ -118,6 +122,7 @@ impl Sqlite {
             connection,
             jobs: waiting,
             log,
+            files,
             trouble: trouble.clone(),
             upkeep: Upkeep::new(&options, expiries.clone(), uptime),
             fault: options.fault,
@@ -128,7 +133,7 @@ impl Sqlite {
         };
         let mut connections = Vec::with_capacity(READERS + 1);
         for _ in 0..READERS + 1 {
-            let connection = open_to_read(&database)?;
+            let connection = open_own_to_read(&database)?;
             connection.set_prepared_statement_cache_capacity(STATEMENTS);
             connection.pragma_update(None, "cache_size", -READER_CACHE).map_err(failed)?;
             connections.push(connection);

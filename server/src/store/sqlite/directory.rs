@@ -138,6 +138,13 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
     if matches!(header(path)?, Header::None) {
         return Err(OpenError::Missing(path.parent().unwrap_or(path).to_owned()));
     }
+    open_own_to_read(path)
+}
+
+/// Opens the database of a server's own for reading, without looking at the file first: to close a
+/// file is to give up every lock that the process has on it (POSIX, `fcntl`), and by its lock other
+/// processes know that they must not take the write-ahead log away.
+pub(super) fn open_own_to_read(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|reason| unreadable(path, reason))?;
     connection.busy_timeout(BUSY_TIME).map_err(|reason| unreadable(path, reason))?;

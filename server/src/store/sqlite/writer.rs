@@ -9,11 +9,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crosstalk_protocol::{RequestId, RoomName, Seq};
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, ffi};
 use tokio::sync::oneshot;
 
 use super::checkpointer::Log;
 use super::fault::Fault;
+use super::files::Files;
 use super::questions;
 use super::transaction::Transaction;
 use super::trouble::Trouble;
@@ -57,6 +58,7 @@ pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) jobs: Receiver<Job>,
     pub(super) log: Log,
+    pub(super) files: Files,
     pub(super) trouble: Arc<Trouble>,
     pub(super) upkeep: Upkeep,
     pub(super) fault: Arc<Fault>,
@@ -85,8 +87,10 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {
                     if self.probe_at <= Instant::now() {
                         self.probe_at = Instant::now() + PROBE_TIME;
-                        if self.trouble.reason().is_some() {
-                            self.probe();
+                        match self.see_files() {
+                            Ok(()) if self.trouble.reason().is_some() => self.probe(),
+                            Ok(()) => {}
+                            Err(error) => self.trouble.begin(&error.to_string()),
                         }
                     }
                 }
@@ -144,7 +148,7 @@ impl Writer {
 
     fn carry_out(&mut self, jobs: &mut Vec<Job>) {
         self.impose_fault();
-        match self.transact(jobs) {
+        match self.see_files().and_then(|()| self.transact(jobs)) {
             Ok(done) => {
                 self.trouble.end();
                 jobs.drain(..).zip(done).for_each(|(job, done)| job.answer(Ok(done)));
@@ -180,6 +184,17 @@ impl Writer {
                     self.trouble.begin(&error.to_string());
                 }
                 job.answer(Err(&error));
+            }
+        }
+    }
+
+    /// Refuses to write to a file that nobody would find again.
+    fn see_files(&mut self) -> rusqlite::Result<()> {
+        match self.files.misplaced() {
+            None => Ok(()),
+            Some(reason) => {
+                let code = ffi::Error::new(ffi::SQLITE_CANTOPEN);
+                Err(rusqlite::Error::SqliteFailure(code, Some(reason.to_owned())))
             }
         }
     }
