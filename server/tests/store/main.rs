@@ -469,6 +469,25 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
 }
 
 #[tokio::test]
+async fn a_store_whose_writer_has_died_says_so() {
+    let scratch = Scratch::new();
+    let (store, fault) = scratch.with_fault();
+    create(&store, 1).await;
+    assert_eq!(store.trouble(), None);
+    fault.end_writer();
+    assert!(store.append(vec![says(ALICE, 1, 1, "lost")]).await.is_err());
+    let known = async {
+        while store.trouble().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), known).await.expect("it says so");
+    assert_eq!(store.trouble().as_deref(), Some("the store has stopped; restart the server"));
+    assert!(store.append(vec![says(ALICE, 1, 1, "refused")]).await.is_err());
+    assert_eq!(texts(&store, 1, HistoryRange::Latest, 10).await, [""; 0], "reading goes on");
+}
+
+#[tokio::test]
 async fn what_was_asked_for_is_stored_before_it_closes() {
     let scratch = Scratch::new();
     let store = scratch.open();

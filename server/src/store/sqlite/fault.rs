@@ -1,7 +1,7 @@
-//! Faults on purpose, for tests: a disk that is full or slow, a clock that jumps; and upkeep that is
-//! never at rest, so that nobody has to wait for it.
+//! Faults on purpose, for tests: a disk that is full or slow, a clock that jumps, a thread that ends; and
+//! upkeep that is never at rest, so that nobody has to wait for it.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What goes wrong. It can be changed while the store runs.
@@ -15,6 +15,8 @@ pub struct Fault {
     upkeep: AtomicU64,
     /// Seconds by which the clock is ahead.
     clock: AtomicU64,
+    /// Whether the writer's thread is to end.
+    panic: AtomicBool,
 }
 
 impl Fault {
@@ -63,6 +65,16 @@ impl Fault {
     /// The clock by which things grow old is ahead by so much.
     pub fn set_clock_ahead(&self, time: Duration) {
         self.clock.store(time.as_secs(), Ordering::Relaxed);
+    }
+
+    /// The thread that writes ends with its next job, as if there were a mistake in it.
+    pub fn end_writer(&self) {
+        self.panic.store(true, Ordering::Relaxed);
+    }
+
+    /// Where the writer ends if it is to.
+    pub(super) fn pass(&self) {
+        assert!(!self.panic.load(Ordering::Relaxed), "on purpose");
     }
 
     pub(super) fn upkeep(&self) -> Option<Duration> {

@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::files::Files;
 use super::questions;
 use super::transaction::Transaction;
-use super::trouble::Trouble;
+use super::trouble::{AtWork, Trouble};
 use super::upkeep::Upkeep;
 use crate::store::{Change, Draft, Outcome, StoreError, StoredUser, TokenHash, UserId};
 
@@ -75,6 +75,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Runs until every sender of jobs is gone and all is stored.
     pub(super) fn run(mut self) {
+        let _at_work = AtWork(self.trouble.clone());
         let mut jobs = Vec::new();
         let mut idle = true;
         loop {
@@ -147,6 +148,7 @@ impl Writer {
     }
 
     fn carry_out(&mut self, jobs: &mut Vec<Job>) {
+        self.fault.pass();
         self.impose_fault();
         match self.see_files().and_then(|()| self.transact(jobs)) {
             Ok(done) => {
