@@ -320,3 +320,28 @@ async fn upkeep_that_fails_harms_nothing_and_goes_on_later() {
     expires(&store, 1, 291).await;
     scratch.assert_sound();
 }
+
+#[tokio::test]
+async fn nothing_is_stored_while_commits_cannot_be_made_to_wait_for_the_disk() {
+    let scratch = Scratch::new();
+    let (store, fault) = scratch.busy(Retention::default());
+    create(&store, 1).await;
+    fault.keep_haste(true);
+    let mut kept = 0;
+    let refused = async {
+        while store.append(vec![says(ALICE, 1, kept + 1, "words")]).await.is_ok() {
+            kept += 1;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), refused).await.expect("less is promised than asked for");
+    assert!(store.trouble().is_some());
+    fault.keep_haste(false);
+    let recovered = async {
+        while store.trouble().is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), recovered).await.expect("nobody has to write for it");
+    stored(&store, vec![says(ALICE, 1, kept + 1, "words")]).await;
+    assert_eq!(texts(&store, 1, HistoryRange::Latest, 5_000).await.len() as u64, kept + 1);
+}

@@ -4,6 +4,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use rusqlite::ffi;
+
 /// What goes wrong. It can be changed while the store runs.
 #[derive(Debug, Default)]
 pub struct Fault {
@@ -15,6 +17,8 @@ pub struct Fault {
     upkeep: AtomicU64,
     /// Seconds by which the clock is ahead.
     clock: AtomicU64,
+    /// Whether commits cannot be made to wait for the disk again.
+    haste: AtomicBool,
     /// Whether the writer's thread is to end.
     panic: AtomicBool,
 }
@@ -65,6 +69,21 @@ impl Fault {
     /// The clock by which things grow old is ahead by so much.
     pub fn set_clock_ahead(&self, time: Duration) {
         self.clock.store(time.as_secs(), Ordering::Relaxed);
+    }
+
+    /// Whether commits, once upkeep has kept them from waiting for the disk, cannot be made to wait.
+    pub fn keep_haste(&self, keep: bool) {
+        self.haste.store(keep, Ordering::Relaxed);
+    }
+
+    pub(super) fn end_haste(&self) -> rusqlite::Result<()> {
+        match self.haste.load(Ordering::Relaxed) {
+            false => Ok(()),
+            true => {
+                let code = ffi::Error::new(ffi::SQLITE_ERROR);
+                Err(rusqlite::Error::SqliteFailure(code, Some("on purpose".to_owned())))
+            }
+        }
     }
 
     /// The thread that writes ends with its next job, as if there were a mistake in it.

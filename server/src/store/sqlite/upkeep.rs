@@ -57,6 +57,8 @@ const PAGES: i64 = 64;
 /// The state of it.
 pub(super) struct Upkeep {
     durability: Durability,
+    /// Whether commits may return before they are on the disk, though they should not.
+    hasty: bool,
     retention: Retention,
     fault: Arc<Fault>,
     expiries: Arc<Expiries>,
@@ -116,6 +118,7 @@ impl Upkeep {
         let SqliteOptions { durability, retention, ref fault } = *options;
         Self {
             durability,
+            hasty: false,
             retention,
             fault: fault.clone(),
             expiries,
@@ -174,14 +177,26 @@ impl Upkeep {
         if self.durability != Durability::Full {
             return self.try_step(connection);
         }
+        self.hasty = true;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         let progress = self.try_step(connection);
         if progress.is_err() {
             // Within a transaction it could not be set.
             rewind(connection);
         }
-        connection.pragma_update(None, "synchronous", "FULL")?;
+        // If this fails, the writer tries again, and stores nothing before that.
+        let _ = self.end_haste(connection);
         progress
+    }
+
+    /// Sees that from now on each commit is on the disk when it returns, if that was asked for.
+    pub(super) fn end_haste(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.hasty {
+            self.fault.end_haste()?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            self.hasty = false;
+        }
+        Ok(())
     }
 
     fn try_step(&mut self, connection: &Connection) -> rusqlite::Result<Progress> {

@@ -88,7 +88,7 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {
                     if self.probe_at <= Instant::now() {
                         self.probe_at = Instant::now() + PROBE_TIME;
-                        match self.see_files() {
+                        match self.make_sure() {
                             Ok(()) if self.trouble.reason().is_some() => self.probe(),
                             Ok(()) => {}
                             Err(error) => self.trouble.begin(&error.to_string()),
@@ -150,7 +150,7 @@ impl Writer {
     fn carry_out(&mut self, jobs: &mut Vec<Job>) {
         self.fault.pass();
         self.impose_fault();
-        match self.see_files().and_then(|()| self.transact(jobs)) {
+        match self.make_sure().and_then(|()| self.transact(jobs)) {
             Ok(done) => {
                 self.trouble.end();
                 jobs.drain(..).zip(done).for_each(|(job, done)| job.answer(Ok(done)));
@@ -190,8 +190,10 @@ impl Writer {
         }
     }
 
-    /// Refuses to write to a file that nobody would find again.
-    fn see_files(&mut self) -> rusqlite::Result<()> {
+    /// Refuses to write what would not be on the disk as it should, or to a file that nobody would find
+    /// again.
+    fn make_sure(&mut self) -> rusqlite::Result<()> {
+        self.upkeep.end_haste(&self.connection)?;
         match self.files.misplaced() {
             None => Ok(()),
             Some(reason) => {
