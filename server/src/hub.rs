@@ -72,7 +72,8 @@ impl Hub {
     /// The store's.
     pub async fn new(store: Arc<dyn Store>) -> Result<(Self, mpsc::Receiver<Draft>), StoreError> {
         let (queue, drafts) = mpsc::channel(QUEUE_MAX);
-        let stored = store.rooms().await?;
+        let mut stored = store.rooms().await?;
+        stored.sort_by_key(|room| room.id);
         let hub = Self {
             // The clock may have been set back since a room was made.
             epoch: AtomicU64::new(stored.iter().map(|room| room.epoch).fold(now_ms(), u64::max)),
@@ -89,7 +90,13 @@ impl Hub {
             closing: AtomicBool::new(false),
         };
         for room in stored {
-            hub.rooms.insert(hub.stored_room(room));
+            // One that was given up while nothing could be stored is there still, and another may have
+            // been created under its name since: that is the one that is meant.
+            if let Some(older) = hub.rooms.insert(hub.stored_room(room))
+                && older.log.last_seq() == 0
+            {
+                hub.forget(&older);
+            }
         }
         if !hub.rooms.contains(&RoomName::lobby()) {
             let (lobby, stored) = hub.new_room(|_| RoomName::lobby(), None);
@@ -227,7 +234,11 @@ impl Hub {
         self.change(Change::RemoveRoom(room.id));
     }
 
-    /// Has the store make a change that nobody waits for.
+    /// Has the store make a change that nobody waits for. The store's log says so if it is lost, and
+    /// memory is right as long as the server runs. After that, each of them is found or done again: a
+    /// room that was given up is there, with nothing in it, and goes as any such room does; who has
+    /// left a conversation is in it as before; what was read counts as unread until more is read; who
+    /// somebody is, is stored whenever they come or go; what is of no use is looked for every few hours.
     fn change(&self, change: Change) {
         drop(self.store.change(change));
     }

@@ -200,6 +200,22 @@ pub enum Change {
     TidyUp(Unused),
 }
 
+impl Change {
+    /// What it is, in words, for the log.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::CreateRoom(_) => "a new room",
+            Self::RemoveRoom(_) => "a room that is gone",
+            Self::SaveUser { .. } => "who somebody is",
+            Self::Enter { .. } => "who is in a room",
+            Self::EndRoom(_) => "a conversation that has ended",
+            Self::Leave { .. } => "who has left a room",
+            Self::Read { .. } => "how far somebody has read",
+            Self::TidyUp(_) => "what is of no use any more",
+        }
+    }
+}
+
 /// What tells who and what is of no use any more.
 #[derive(Clone, Debug)]
 pub struct Unused {

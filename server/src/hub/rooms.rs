@@ -60,9 +60,9 @@ impl Rooms {
         self.max = max;
     }
 
-    /// Adds a room that the store has.
-    pub(super) fn insert(&self, room: Arc<Room>) {
-        self.write().insert(room.name.clone(), room);
+    /// Adds a room that the store has. Returns another of that name, whose place it takes.
+    pub(super) fn insert(&self, room: Arc<Room>) -> Option<Arc<Room>> {
+        self.write().insert(room.name.clone(), room)
     }
 
     /// The room of that name.

@@ -181,11 +181,23 @@ impl Sqlite {
         &self,
         job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
     ) -> Answer<'static, T> {
+        self.write_or(job, || {})
+    }
+
+    /// The same; `full` is called if too much waits already.
+    fn write_or<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
+        full: impl FnOnce(),
+    ) -> Answer<'static, T> {
         let (sender, answer) = oneshot::channel();
         let queued = match self.queues() {
             None => Err(StoreError(STOPPED.to_owned())),
             Some(Queues { jobs, .. }) => jobs.try_send(job(sender)).map_err(|error| match error {
-                TrySendError::Full(_) => StoreError("too much waits to be written".to_owned()),
+                TrySendError::Full(_) => {
+                    full();
+                    StoreError("too much waits to be written".to_owned())
+                }
                 TrySendError::Disconnected(_) => StoreError(STOPPED.to_owned()),
             }),
         };
@@ -254,7 +266,8 @@ impl Store for Sqlite {
     }
 
     fn change(&self, change: Change) -> Answer<'_, ()> {
-        self.write(|answer| Job::Change(Box::new(change), answer))
+        let kind = change.kind();
+        self.write_or(|answer| Job::Change(Box::new(change), answer), || self.trouble.refuse(kind))
     }
 
     fn rooms(&self) -> Answer<'_, Vec<StoredRoom>> {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crosstalk_protocol::{Command, ErrorCode, RoomName, Target, Text};
+use crosstalk_protocol::{Command, EntryRoom, ErrorCode, RoomName, Target, Text};
 use crosstalk_server::hub::Hub;
 use crosstalk_server::limits::SPARE_TIME;
-use crosstalk_server::store::Ephemeral;
+use crosstalk_server::store::{Change, Ephemeral, Retention, RoomId, StoredRoom};
 
 use crate::client::{Client, hub_with};
 use crate::keeper::Scratch;
@@ -99,9 +99,41 @@ async fn what_was_found_once_is_not_given_up_if_it_is_used_again() {
         ["one", "two", "three"].into_iter().filter(|room| hub.has_room(&name(room))).collect();
     assert_eq!(left.len(), 2);
     for room in &left {
-        let entry = crosstalk_protocol::EntryRoom { room: name(room), position: None };
+        let entry = EntryRoom { room: name(room), position: None };
         alice.ask(Command::Join(entry)).await.unwrap();
     }
     assert_eq!(create(&mut alice, "five").await, Err(ErrorCode::TooManyRooms));
     assert_eq!(has(&hub, &left), [true, true]);
+}
+
+#[tokio::test]
+async fn of_two_rooms_of_one_name_the_newer_is_meant_if_nothing_was_said_in_the_other() {
+    let scratch = Scratch::new();
+    let store = scratch.busy_store(Retention::default());
+    {
+        let hub = hub_with(store.clone(), |_| {}).await;
+        let mut alice = Client::enter(&hub, "alice", None).await;
+        create(&mut alice, "dev").await.unwrap();
+    }
+    // The store has not heard that it was given up before somebody else created it.
+    let count =
+        |question: &str| -> i64 { scratch.database().query_row(question, [], |row| row.get(0)).unwrap() };
+    let older = count("SELECT id FROM room WHERE name = 'dev'");
+    let newer = StoredRoom {
+        id: RoomId(older as u32 + 1),
+        name: name("dev"),
+        epoch: 9,
+        last_seq: 0,
+        expired: 0,
+        pair: None,
+        ended: false,
+        seats: 0,
+    };
+    store.change(Change::CreateRoom(newer)).await.unwrap();
+    let hub = hub_with(store.clone(), |_| {}).await;
+    let mut bob = Client::enter(&hub, "bob", None).await;
+    let entry = EntryRoom { room: name("dev"), position: None };
+    bob.ask(Command::Join(entry)).await.unwrap();
+    assert_eq!(count("SELECT count(*) FROM room WHERE name = 'dev' AND removed = 0"), 1);
+    assert_eq!(count("SELECT room FROM seat WHERE room > 1"), older + 1);
 }

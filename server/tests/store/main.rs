@@ -4,9 +4,10 @@
 
 mod upkeep;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crosstalk_protocol::{
@@ -466,6 +467,41 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
     // The label was not used up by the attempt.
     let again = labelled(says(ALICE, 1, kept + 1, &"w ".repeat(2_000)), &format!("l{}", kept + 1));
     stored(&store, vec![again]).await;
+}
+
+/// What is logged while this is the thread's subscriber.
+#[derive(Clone, Default)]
+struct Logged(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_is_refused_is_logged_though_nobody_waits_for_it() {
+    let logged = Logged::default();
+    let writer = logged.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let _logs = tracing::subscriber::set_default(subscriber);
+    let scratch = Scratch::new();
+    let (store, fault) = scratch.with_fault();
+    create(&store, 1).await;
+    fault.stall(Duration::from_secs(2));
+    for seq in 1..=20_000 {
+        drop(store.change(Change::Read { user: ALICE, room: RoomId(1), seq }));
+    }
+    fault.stall(Duration::ZERO);
+    let log = String::from_utf8(logged.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("changes were not stored")).collect();
+    assert!(lines.iter().all(|line| line.contains("how far somebody has read")), "{log}");
+    assert!((1..=3).contains(&lines.len()), "now and then: {log}");
 }
 
 #[tokio::test]

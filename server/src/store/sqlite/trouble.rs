@@ -2,6 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Between two times at which the log says that changes were refused.
+const REPORT_TIME: Duration = Duration::from_secs(1);
 
 /// Shared by the writer, which knows, and whoever asks.
 #[derive(Debug, Default)]
@@ -9,6 +13,15 @@ pub(super) struct Trouble {
     reason: Mutex<Option<String>>,
     /// Whether the writer is there no longer.
     stopped: AtomicBool,
+    refused: Mutex<Refused>,
+}
+
+/// Changes for which there was no room in the queue.
+#[derive(Debug, Default)]
+struct Refused {
+    /// Since the log last said so.
+    count: u64,
+    reported_at: Option<Instant>,
 }
 
 impl Trouble {
@@ -25,6 +38,21 @@ impl Trouble {
     pub(super) fn end(&self) {
         if self.reason.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
             tracing::info!("what comes is stored again");
+        }
+    }
+
+    /// A change was refused, because too much waits already. Nobody may wait for its answer.
+    pub(super) fn refuse(&self, kind: &'static str) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.count += 1;
+        let now = Instant::now();
+        if refused.reported_at.is_none_or(|at| at + REPORT_TIME <= now) {
+            tracing::warn!(
+                count = refused.count,
+                kind,
+                "changes were not stored: too much waits to be written"
+            );
+            *refused = Refused { count: 0, reported_at: Some(now) };
         }
     }
 
