@@ -109,6 +109,11 @@ pub const HELD_MAX: usize = 32;
 /// Messages of one connection that are on their way into a log; further input waits.
 pub const IN_FLIGHT_MAX: usize = 64;
 
+/// Things that others have done and one connection has not been told yet: people who write to it, rooms
+/// that its person enters and leaves elsewhere. A connection that is behind by more takes nothing, or
+/// next to nothing, and ends.
+pub const MAIL_MAX: usize = 1_024;
+
 /// Drafts waiting for the sequencer; further ones are answered with `busy`.
 pub const QUEUE_MAX: usize = 65_536;
 

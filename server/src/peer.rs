@@ -11,7 +11,7 @@ use crosstalk_protocol::{ErrorReply, Event, RequestId, RoomName, Seq};
 use futures_util::task::AtomicWaker;
 
 use crate::hub::Membership;
-use crate::limits::IN_FLIGHT_MAX;
+use crate::limits::{IN_FLIGHT_MAX, MAIL_MAX};
 use crate::room::Room;
 use crate::user::User;
 
@@ -66,7 +66,7 @@ pub struct Peer {
     pub client: Option<RequestId>,
     /// The number of its connection: greater than those of connections that were opened before.
     pub opened: u64,
-    mail: Mutex<Vec<Mail>>,
+    mailbox: Mutex<Mailbox>,
     bell: Bell,
     in_flight: AtomicUsize,
     arrived: AtomicBool,
@@ -81,7 +81,7 @@ impl Peer {
             user,
             client,
             opened,
-            mail: Mutex::default(),
+            mailbox: Mutex::default(),
             bell: Bell::default(),
             in_flight: AtomicUsize::new(0),
             arrived: AtomicBool::new(false),
@@ -112,20 +112,28 @@ impl Peer {
     }
 
     /// Leaves mail and rings. A session takes no requests while its mailbox is full, so that it holds
-    /// a bounded number of answers, and a direct conversation for each other peer at most.
+    /// a bounded number of answers; of what others cause, the mailbox holds [`MAIL_MAX`] at most.
     pub fn post(&self, mail: Mail) {
-        lock(&self.mail).push(mail);
+        lock(&self.mailbox).put(mail);
         self.ring();
     }
 
     /// How much mail waits.
     pub fn mail_len(&self) -> usize {
-        lock(&self.mail).len()
+        lock(&self.mailbox).mail.len()
     }
 
     /// Empties the mailbox.
     pub fn take_mail(&self) -> Vec<Mail> {
-        std::mem::take(&mut lock(&self.mail))
+        let mut mailbox = lock(&self.mailbox);
+        mailbox.from_others = 0;
+        std::mem::take(&mut mailbox.mail)
+    }
+
+    /// Whether more of others has come than the mailbox could hold: what is missing cannot be told any
+    /// more, and the connection has to end.
+    pub fn is_overrun(&self) -> bool {
+        lock(&self.mailbox).overrun
     }
 
     /// Says that there is something to read.
@@ -154,6 +162,55 @@ impl Peer {
     /// Drafts that are on their way into a log.
     pub fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Acquire)
+    }
+}
+
+/// Mail that waits.
+#[derive(Default)]
+struct Mailbox {
+    mail: Vec<Mail>,
+    /// How much of it are no answers.
+    from_others: usize,
+    /// Whether there was more of that than fits.
+    overrun: bool,
+}
+
+impl Mailbox {
+    fn put(&mut self, mail: Mail) {
+        if !mail.is_answer() {
+            if self.overrun {
+                return;
+            }
+            if let Some(at) = self.mail.iter().position(|earlier| mail.supersedes(earlier)) {
+                // It does not take the other's place: it may be about a room that was entered since.
+                self.mail.remove(at);
+            } else if self.from_others < MAIL_MAX {
+                self.from_others += 1;
+            } else {
+                self.overrun = true;
+                self.from_others = 0;
+                self.mail.retain(Mail::is_answer);
+                return;
+            }
+        }
+        self.mail.push(mail);
+    }
+}
+
+impl Mail {
+    /// Whether it answers what the peer itself has sent.
+    fn is_answer(&self) -> bool {
+        matches!(self, Self::Stored { .. } | Self::Refused { .. })
+    }
+
+    /// Whether nobody needs to be told the earlier one behind which this comes.
+    fn supersedes(&self, earlier: &Self) -> bool {
+        let (Self::Told(this), Self::Told(earlier)) = (self, earlier) else { return false };
+        match (this, earlier) {
+            (Event::Read { room, .. }, Event::Read { room: earlier, .. }) => room == earlier,
+            (Event::Nick { .. }, Event::Nick { .. }) | (Event::Hidden { .. }, Event::Hidden { .. }) => true,
+            _ => false,
+        }
     }
 }
 

@@ -128,6 +128,9 @@ impl Session {
         if self.is_replaced() {
             return Err(Refusal::Disconnect(DisconnectCode::Replaced));
         }
+        if self.is_overrun() {
+            return Err(Refusal::Disconnect(DisconnectCode::WriteTimeout));
+        }
         let event = match command {
             Command::Hello { nick, token, client, rooms, hidden } => {
                 self.hello(id, &nick, Hello { token, client, rooms, hidden }).await?
@@ -295,6 +298,11 @@ impl Session {
     /// Whether the same client has come back over another connection.
     pub(crate) fn is_replaced(&self) -> bool {
         self.peer.as_ref().is_some_and(|peer| peer.is_replaced())
+    }
+
+    /// Whether more has happened than the peer can still be told.
+    fn is_overrun(&self) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.is_overrun())
     }
 
     /// Whether another request can be handled now: not while too many messages are on their way.

@@ -24,7 +24,7 @@ impl Session {
     /// rooms' logs, from where the session has read to.
     ///
     /// # Errors
-    /// The end of the session, if the store fails: the peer comes back and goes on where it was.
+    /// The end of the session, if it takes too little, or if the store fails: the peer comes back and goes on where it was.
     pub async fn read(
         &mut self,
         encoding: Encoding,
@@ -39,6 +39,9 @@ impl Session {
         for mail in peer.take_mail() {
             self.open_mail(mail);
             self.asides.drain(..).for_each(|event| tell(Told::Event(event)));
+        }
+        if peer.is_overrun() {
+            return Err(DisconnectCode::WriteTimeout);
         }
         let mut left = budget;
         let count = self.rooms.len();

@@ -5,6 +5,7 @@
 mod changes;
 mod client;
 mod keeper;
+mod mail;
 mod people;
 mod reading;
 mod rooms;
