@@ -39,6 +39,8 @@ pub(crate) struct Pending {
     /// A `send`, `edit` or `delete`.
     pub(crate) command: Command,
     pub(crate) state: State,
+    /// Whether it has been given another label by itself, which happens once.
+    renewed: bool,
 }
 
 /// How far it has come.
@@ -103,7 +105,7 @@ impl Outbox {
     /// Puts a `send`, `edit` or `delete` at the end.
     pub(crate) fn put(&mut self, command: Command) {
         let id = self.next_id();
-        self.queue.push_back(Pending { id, command, state: State::New });
+        self.queue.push_back(Pending { id, command, state: State::New, renewed: false });
     }
 
     /// One at a time under a rate limit, so that the order holds.
@@ -145,14 +147,22 @@ impl Outbox {
         self.held = false;
     }
 
-    /// The label was that of something else: this was not sent, and gets another one. `false` if it
-    /// is none of these.
-    pub(crate) fn relabel(&mut self, id: &RequestId) -> bool {
+    /// The label was that of something else, and this was not sent: it goes again under another one.
+    /// `false` if that has been tried, or it is none of these.
+    pub(crate) fn renew(&mut self, id: &RequestId) -> bool {
         let new = self.next_id();
-        let Some(pending) = self.find(id) else { return false };
-        pending.id = new;
-        pending.state = State::New;
+        let Some(pending) = self.find(id).filter(|pending| !pending.renewed) else { return false };
+        *pending = Pending { id: new, command: pending.command.clone(), state: State::New, renewed: true };
         true
+    }
+
+    /// The label was that of something else, and this was not sent: it is kept as failed, whatever it
+    /// is, under another label, so that the user can send it again. `None` if it is none of these.
+    pub(crate) fn fail_anew(&mut self, id: &RequestId) -> Option<Pending> {
+        let pending = self.take(id)?;
+        let new = Pending { id: self.next_id(), ..pending.clone() };
+        self.keep_failed(new);
+        Some(pending)
     }
 
     /// The user's own message came from a room. It is taken for the oldest such one under way.
@@ -188,10 +198,14 @@ impl Outbox {
     /// Keeps what was refused, if it is a message: the words are the user's.
     pub(crate) fn fail(&mut self, pending: Pending) {
         if matches!(pending.command, Command::Send { .. }) {
-            self.failed.push_back(pending);
-            if self.failed.len() > FAILED_MAX {
-                self.failed.pop_front();
-            }
+            self.keep_failed(pending);
+        }
+    }
+
+    fn keep_failed(&mut self, pending: Pending) {
+        self.failed.push_back(pending);
+        if self.failed.len() > FAILED_MAX {
+            self.failed.pop_front();
         }
     }
 
@@ -206,7 +220,7 @@ impl Outbox {
     pub(crate) fn adopt(&mut self, kept: Vec<Kept>) {
         for Kept { request, failed } in kept {
             let Some(id) = request.id else { continue };
-            let pending = Pending { id, command: request.command, state: State::Again };
+            let pending = Pending { id, command: request.command, state: State::Again, renewed: false };
             if failed {
                 self.fail(pending);
             } else {
@@ -354,10 +368,24 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_was_used_before_is_replaced() {
+    fn a_label_that_was_used_before_is_replaced_once_by_itself() {
         let mut outbox = outbox(&["a"]);
         let first = outbox.due();
-        assert!(outbox.relabel(first[0].id.as_ref().unwrap()));
+        assert!(outbox.renew(first[0].id.as_ref().unwrap()));
+        let again = outbox.due();
+        assert_eq!(again[0].command, first[0].command);
+        assert_ne!(again[0].id, first[0].id);
+        assert!(!outbox.renew(again[0].id.as_ref().unwrap()), "a third would be no better");
+    }
+
+    #[test]
+    fn what_had_a_label_that_was_used_before_is_kept_under_another_one() {
+        let mut outbox = outbox(&[]);
+        outbox.put(Command::Delete { room: RoomName::lobby(), seq: 7 });
+        let first = outbox.due();
+        outbox.fail_anew(first[0].id.as_ref().unwrap()).unwrap();
+        assert!(outbox.is_empty() && outbox.failed() == 1);
+        outbox.try_again();
         let again = outbox.due();
         assert_eq!(again[0].command, first[0].command);
         assert_ne!(again[0].id, first[0].id);

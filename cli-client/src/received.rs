@@ -129,7 +129,9 @@ fn refused(model: &mut Model, id: Option<&RequestId>, error: ErrorReply) -> Vec<
     if unasked || reading::refused(model, id, &mut effects) {
         return effects;
     }
-    if error.code == ErrorCode::IdReused && model.outbox.relabel(id) {
+    if error.code == ErrorCode::IdReused
+        && let Some(effects) = label_used(model, id)
+    {
         return effects;
     }
     typed::answered(model, Some(id));
@@ -142,11 +144,30 @@ fn refused(model: &mut Model, id: Option<&RequestId>, error: ErrorReply) -> Vec<
     vec![Effect::Show(Line::Refused(message, text))]
 }
 
+/// Something of the user's own has the label of something else, and was not sent. `None` if it is
+/// to be refused like anything.
+fn label_used(model: &mut Model, id: &RequestId) -> Option<Vec<Effect>> {
+    match model.front {
+        // Nobody is there to ask.
+        Front::Pipe(_) => model.outbox.renew(id).then(Vec::new),
+        Front::Terminal => {
+            let pending = model.outbox.fail_anew(id)?;
+            let reason = "The server took this for another message. /again sends it anew.".to_owned();
+            Some(vec![Effect::Show(Line::Refused(reason, pending.text().cloned()))])
+        }
+    }
+}
+
 fn disconnected(model: &mut Model, disconnect: Disconnect) -> Vec<Effect> {
     let message = clean(&disconnect.message);
     if disconnect.code == DisconnectCode::Replaced {
-        let reason = "This client is connected once more elsewhere, which ends it here.";
-        return vec![Effect::Exit(Ending::Lost(reason.to_owned()))];
+        // Two that came back each time would take the place from each other for ever.
+        let reason = format!(
+            "This client has come back over another connection, which ends this one. Start it again to go \
+             on here.{}",
+            words::not_sent(model.outbox.len())
+        );
+        return vec![Effect::Exit(Ending::Lost(reason))];
     }
     let unasked = !matches!(model.link, Link::Leaving | Link::AskingNick);
     if unasked && !disconnect.reconnect && disconnect.code != DisconnectCode::Bye {

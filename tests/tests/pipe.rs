@@ -6,7 +6,7 @@ mod program;
 use std::process::Stdio;
 
 use crosstalk_tests::faults::{Link, Proxy};
-use crosstalk_tests::{JsonClient, LineClient, TestServer, within};
+use crosstalk_tests::{JsonClient, LineClient, Tap, TestServer, within};
 use program::crosstalk;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
@@ -258,6 +258,58 @@ async fn a_server_that_never_acknowledges_is_not_taken_for_one_that_did() {
     });
     assert_eq!(ended.code, Some(3));
     assert!(ended.stderr.contains("One message may not have been sent."), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_pipe_that_was_replaced_ends_and_says_how_to_go_on() {
+    let server = TestServer::start().await;
+    let mut tap = Tap::start(server.tcp()).await;
+    let mut child = start(&["--nick", "bot", &tap.address().to_string()]);
+    // More might come.
+    let _stdin = child.stdin.take();
+    // Of two connections the one that was opened last stays.
+    let hello = tap.same_again().await;
+    let mut other = JsonClient::tcp(server.tcp()).await;
+    other.hello(hello).await;
+    let ended = end(child).await;
+    assert_eq!(ended.code, Some(3));
+    assert!(ended.stderr.contains("come back over another connection"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("Start it again"), "{}", ended.stderr);
+    assert_eq!(other.request(serde_json::json!({ "type": "ping" })).await["type"], "pong");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_line_whose_id_was_anothers_is_sent_under_another_one_and_then_reported() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there are ports");
+    let address = listener.local_addr().expect("a listener has an address").to_string();
+    let server = async {
+        let (mut stream, _) = listener.accept().await.expect("the client connects");
+        let (reader, mut writer) = stream.split();
+        let mut lines = BufReader::new(reader).lines();
+        lines.next_line().await.expect("hello comes");
+        let welcome = r#"{"type":"welcome","nick":"bot","server":"x","rooms":[{"room":"lobby","epoch":1,"seq":0,"count":1}],"limits":{"text":4096,"frame":32768,"rate":null,"burst":null,"rooms":100}}"#;
+        writer.write_all(format!("{welcome}\n").as_bytes()).await.expect("the client reads");
+        let mut ids = Vec::new();
+        while ids.len() < 2 {
+            let line = lines.next_line().await.expect("the message comes").expect("it is a line");
+            let sent: serde_json::Value = serde_json::from_str(&line).expect("it is an object");
+            assert_eq!(sent["text"], "hi");
+            let id = sent["id"].clone();
+            let refused =
+                serde_json::json!({ "type": "error", "id": id, "code": "id-reused", "message": "No." });
+            writer.write_all(format!("{refused}\n").as_bytes()).await.expect("the client reads");
+            ids.push(id);
+        }
+        assert_ne!(ids[0], ids[1]);
+        assert_eq!(lines.next_line().await.expect("it leaves").as_deref(), Some(r#"{"type":"quit"}"#));
+    };
+    let arguments = ["--nick", "bot", &address];
+    let (ended, ()) = tokio::join!(run(&arguments, b"hi\n"), async {
+        within("the server's part", server).await;
+    });
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("This was not sent: hi"), "{}", ended.stderr);
 }
 
 #[tokio::test]

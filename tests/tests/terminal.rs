@@ -4,6 +4,8 @@
 mod program;
 #[path = "terminal/pty.rs"]
 mod pty;
+#[path = "terminal/replaced.rs"]
+mod replaced;
 #[path = "terminal/way_back.rs"]
 mod way_back;
 

@@ -244,13 +244,33 @@ fn a_refused_message_is_told_with_its_text() {
 }
 
 #[test]
-fn an_id_that_was_used_before_is_replaced() {
+fn what_had_an_id_that_was_used_before_is_shown_and_sent_anew_when_asked() {
     let mut client = Client::online(None);
     let sent = client.types("hi");
-    let reused = format!(r#"{{"type":"error","id":"{}","code":"id-reused","message":"x"}}"#, id(&sent[0]));
-    let again = client.hears(&reused);
+    let shown = client.hears(&reused(&sent[0]));
+    assert_eq!(
+        shown,
+        ["-- The server took this for another message. /again sends it anew. This was not sent: hi"]
+    );
+    let again = client.types("/again");
     assert!(again.len() == 1 && again[0].contains(r#""text":"hi""#), "{again:?}");
     assert_ne!(again, sent);
+}
+
+#[test]
+fn a_pipe_sends_what_had_an_id_that_was_used_before_anew_and_once() {
+    let mut pipe = Client::new(PIPE);
+    pipe.happens(Message::Connected);
+    pipe.hears(&lobby_at(1, 0));
+    let sent = pipe.happens(Message::Say(crosstalk_protocol::Text::clean("built").unwrap()));
+    let again = pipe.hears(&reused(&sent[0]));
+    assert!(again.len() == 1 && again[0].contains(r#""text":"built""#), "{again:?}");
+    assert_ne!(again, sent);
+    assert_eq!(pipe.hears(&reused(&again[0])), ["-- x This was not sent: built"]);
+}
+
+fn reused(sent: &str) -> String {
+    format!(r#"{{"type":"error","id":"{}","code":"id-reused","message":"x"}}"#, id(sent))
 }
 
 #[test]
@@ -346,7 +366,7 @@ fn the_server_decides_whether_to_come_back() {
 fn a_client_that_was_replaced_does_not_come_back() {
     let mut client = Client::online(None);
     let effects = client.hears(r#"{"type":"disconnect","code":"replaced","message":"x","reconnect":false}"#);
-    assert!(effects.len() == 1 && effects[0].contains("Exit(Lost(\"This client is connected once more"));
+    assert!(effects.len() == 1 && effects[0].contains("Start it again to go on here."), "{effects:?}");
 }
 
 #[test]

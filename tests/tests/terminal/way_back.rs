@@ -14,15 +14,19 @@ use tokio::process::Child;
 use crate::pty::Terminal;
 
 /// A folder of its own, removed at the end.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("crosstalk-terminal-{}-{number}", std::process::id()));
         std::fs::create_dir(&path).expect("a folder can be made");
         Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 
@@ -32,7 +36,7 @@ impl Drop for Folder {
     }
 }
 
-async fn enter(state: &Folder, address: &str) -> Terminal {
+pub(crate) async fn enter(state: &Folder, address: &str) -> Terminal {
     let mut terminal = Terminal::start_in(&state.0, &["--nick", "alice", address]);
     terminal.shows_last("[lobby]").await;
     terminal
