@@ -5,6 +5,7 @@
 
 import { LOBBY } from "./protocol.js";
 import * as outbox from "./outbox.js";
+import { began } from "./own.js";
 import { enter } from "./room.js";
 import { readingOf } from "./reading.js";
 import { ask, byName, currentRoom, drop, listed, put, roomFor, show } from "./model.js";
@@ -21,6 +22,8 @@ export function welcome(before, event) {
   let state = {
     ...before, phase: "chat", nick: event.nick, token: event.token ?? null, limits: event.limits, welcomed: true, returning: true,
     replaced: false, hidden: event.hidden, loginError: "", takenSince: null, helloAt: null, outbox: box,
+    // Somebody new has written nothing yet, whoever had the name before.
+    own: event.resumed ? before.own : event.rooms.reduce(began, new Map()),
   };
   const here = new Set();
   for (const entered of event.rooms) {

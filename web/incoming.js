@@ -5,10 +5,11 @@
 import { fold } from "./protocol.js";
 import * as outbox from "./outbox.js";
 import { addGap, seenUpTo } from "./room.js";
-import { addMessage, addNotice, deleteMessage, editMessage } from "./rows.js";
+import { addMessage, addNotice, deleteMessage, editMessage, markMine, ownRows } from "./rows.js";
 import { addMembers, addPresence, rename } from "./roll.js";
 import { isWatched, oneLess, oneMore, readTo } from "./reading.js";
 import { byName, drop, put, roomFor, show, tell } from "./model.js";
+import { began, claimed, isNew, isOwn } from "./own.js";
 import { arrive, welcome } from "./arrival.js";
 import { pastArrived } from "./past.js";
 import { found } from "./search.js";
@@ -40,7 +41,7 @@ export function receive(before, event, now) {
     case "left": return left(state, event.room, request, now);
     case "rooms": return rooms(state, event, request, now);
     case "members": return members(state, event, request, now);
-    case "nick": return named(state, event.nick, request);
+    case "nick": return named(keepOwn(state), event.nick, request);
     case "hidden": return hidden(state, event.hidden, now);
     case "history": return history(state, event, request);
     case "found": return found(state, event, request);
@@ -71,7 +72,8 @@ function passed(state, name, seq) {
 
 /** @param {State} state @param {Message} message @returns {State} */
 function live(state, message) {
-  const mine = fold(message.from) === fold(state.nick);
+  const epoch = byName(state, message.room)?.epoch ?? 0;
+  const mine = isOwn(state.own, epoch, message, state.nick);
   const other = message.to === undefined ? null : mine ? message.to : message.from;
   const room = roomFor(state, message.room, other);
   const added = addMessage(room, message, mine);
@@ -79,7 +81,9 @@ function live(state, message) {
   const news = added !== room && !mine && message.seq > room.read;
   if (news && !isWatched(state, room.key)) next = oneMore(next, room.with !== null || mentions(message.text, state.nick));
   const box = mine ? outbox.recognized(state.outbox, room.key, message) : state.outbox;
-  return put({ ...state, outbox: outbox.passed(box, room.key, message.seq) }, next);
+  // A name is one's own while one has it, but another may have it later.
+  const own = mine ? claimed(state.own, message.room, epoch, [message.seq]) : state.own;
+  return put({ ...state, own, outbox: outbox.passed(box, room.key, message.seq) }, next);
 }
 
 /** A message has other words, or is gone: in the present, and in the past that may be looked at. @param {State} state @param {Edited | Deleted} event @param {(room: Room) => Room} change @returns {State} */
@@ -102,12 +106,16 @@ function mentions(text, nick) {
 function ack(state, event) {
   const room = byName(state, event.room);
   const shown = room !== null && room.seq >= event.seq;
-  return { ...state, outbox: outbox.acked(state.outbox, event.id, event.seq, shown) };
+  const next = { ...state, outbox: outbox.acked(state.outbox, event.id, event.seq, shown) };
+  const isMessage = state.outbox.items.some(({ id, kind }) => id === event.id && kind === "send");
+  if (!room || !isMessage) return next;
+  return put({ ...next, own: claimed(next.own, event.room, room.epoch, [event.seq]) }, markMine(room, event.seq, true));
 }
 
 /** @param {State} before @param {Joined} event @param {Request | undefined} request @param {number} now @returns {State} */
 function joined(before, event, request, now) {
-  let state = arrive(before, event, event.created);
+  const own = isNew(before.own, event) ? began(before.own, event) : before.own;
+  let state = arrive({ ...before, own }, event, event.created);
   const room = byName(state, event.room);
   if (!room) return state;
   if (request?.kind === "restore" && event.created) {
@@ -155,6 +163,13 @@ function members(state, event, request, now) {
   return room ? put(state, addMembers(room, event, request.further)) : state;
 }
 
+/** What is one's own stays so under another name. @param {State} state @returns {State} */
+function keepOwn(state) {
+  let { own } = state;
+  for (const room of state.rooms.values()) if (room.name !== null) own = claimed(own, room.name, room.epoch, ownRows(room));
+  return { ...state, own };
+}
+
 /** @param {State} state @param {string} nick @param {Request | undefined} request @returns {State} */
 function named(state, nick, request) {
   const form = request?.kind === "nick" && request.form;
@@ -177,7 +192,7 @@ function history(before, event, request) {
   let room = known.name === null ? { ...known, name: event.room } : known;
   if (room.epoch === 0) room = { ...room, epoch: event.epoch, seq: event.messages.at(-1)?.seq ?? 0 };
   if (room.epoch === event.epoch) {
-    for (const message of event.messages) room = addMessage(room, message, fold(message.from) === fold(before.nick));
+    for (const message of event.messages) room = addMessage(room, message, isOwn(before.own, room.epoch, message, before.nick));
   }
   return put(before, { ...room, history: event.more ? "more" : "all" });
 }

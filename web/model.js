@@ -14,6 +14,7 @@ import { EMPTY, add } from "./outbox.js";
 /** @import { Answered, Command, Limits, Message, RoomSummary } from "./protocol.js" */
 /** @import { Status } from "./connection.js" */
 /** @import { Outbox, Outgoing } from "./outbox.js" */
+/** @import { Own } from "./own.js" */
 /** @import { Event } from "./state.js" */
 /** @import { Room } from "./room.js" */
 
@@ -60,6 +61,7 @@ import { EMPTY, add } from "./outbox.js";
  * @property {boolean} hidden
  * @property {Limits} limits
  * @property {ReadonlyMap<string, Room>} rooms
+ * @property {Own} own which messages are one's own
  * @property {string | null} current
  * @property {boolean} attentive whether somebody looks at the page
  * @property {string | null} endOf the room whose end is in view
@@ -83,7 +85,7 @@ export const NO_SEARCH = { key: null, words: "", rows: [], more: false, phase: "
 export const INITIAL = {
   phase: "login", nick: "", token: null, client: "", prefix: "", loginError: "", automatic: false, takenSince: null, helloAt: null,
   status: { kind: "closed", reason: "" }, welcomed: false, returning: false, replaced: false, hidden: false, limits: DEFAULT_LIMITS,
-  rooms: new Map(), current: null, attentive: true, endOf: null, reportedAt: 0, outbox: EMPTY, requests: new Map(), nextId: 1,
+  rooms: new Map(), own: new Map(), current: null, attentive: true, endOf: null, reportedAt: 0, outbox: EMPTY, requests: new Map(), nextId: 1,
   directory: { rows: [], more: false, loading: false }, search: NO_SEARCH, jump: null, question: null, dialog: "none", formError: null, send: [],
 };
 

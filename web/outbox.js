@@ -44,6 +44,7 @@ const BURST = 0.8;
 /** Why something is not sent again by itself. */
 export const PERHAPS = "The connection broke while this was on its way; it may have arrived.";
 export const NOT_YOURS = "This was written before you came in as somebody else.";
+const MISTAKEN = "The server took this for another message, and it was not sent.";
 const OTHER_LOG = "The message that this is about is gone with the server’s old record.";
 
 /** @type {Outbox} */
@@ -156,9 +157,9 @@ export function failed(outbox, id, reason) {
   return change(outbox, id, (item) => ({ ...item, state: "failed", reason, seen: null }));
 }
 
-/** Something else has its id: it goes again under another. @param {Outbox} outbox @param {string} id @param {string} fresh */
-export function renamed(outbox, id, fresh) {
-  return change(outbox, id, (item) => ({ ...item, id: fresh, state: "queued", seen: null }));
+/** Something else has its id, so it was not sent: it has another one when its author sends it again. @param {Outbox} outbox @param {string} id @param {string} fresh */
+export function mistaken(outbox, id, fresh) {
+  return change(outbox, id, (item) => ({ ...item, id: fresh, state: "failed", reason: MISTAKEN, seen: null }));
 }
 
 /** The connection broke: nobody here knows what became of what was on its way. @param {Outbox} outbox @returns {Outbox} */

@@ -6,7 +6,8 @@
  * read on in both directions, and once it meets the present it becomes one with it.
  */
 
-import { PAGE_MAX, fold } from "./protocol.js";
+import { PAGE_MAX } from "./protocol.js";
+import { isOwn } from "./own.js";
 import { addMessage, indexOf, oldest } from "./rows.js";
 import { ask, currentRoom, put, show, target, tell } from "./model.js";
 
@@ -71,7 +72,7 @@ export function pastArrived(state, event, request) {
   const room = state.rooms.get(request.key);
   if (!room?.past || room.past.added !== request.part || room.epoch !== event.epoch) return state;
   let past = room.past;
-  for (const message of event.messages) past = addMessage(past, message, fold(message.from) === fold(state.nick));
+  for (const message of event.messages) past = addMessage(past, message, isOwn(state.own, room.epoch, message, state.nick));
   const extent = event.more ? /** @type {const} */ ("more") : /** @type {const} */ ("all");
   past = request.of === "before" ? { ...past, history: extent } : { ...past, ahead: extent };
   return put(state, meet({ ...room, past }));

@@ -3,11 +3,14 @@
  */
 
 import * as outbox from "./outbox.js";
+import { disclaimed } from "./own.js";
 import { pastRefused } from "./past.js";
+import { markMine } from "./rows.js";
 import { searchRefused } from "./search.js";
 import { ask, byName, drop, freshId, put, show, tell } from "./model.js";
 
 /** @import { ErrorEvent } from "./protocol.js" */
+/** @import { Outgoing } from "./outbox.js" */
 /** @import { Dialog, Request, State } from "./model.js" */
 
 /** How long one's nickname may be held by one's own dying connection: after a reload, and after a lost connection. */
@@ -57,12 +60,20 @@ function unasked(state, error, now) {
   switch (error.code) {
     case "rate-limited":
     case "busy": return { ...state, outbox: outbox.refused(state.outbox, id, now + (error.retry_after_ms ?? PAUSE)) };
-    case "id-reused": return { ...state, nextId: state.nextId + 1, outbox: outbox.renamed(state.outbox, id, freshId(state)) };
+    case "id-reused": return { ...state, nextId: state.nextId + 1, outbox: outbox.mistaken(state.outbox, id, freshId(state)) };
+    case "not-your-message": return { ...notOurs(state, item), outbox: outbox.failed(state.outbox, id, error.message) };
     case "no-such-message":
       // What is gone need not be withdrawn.
       if (item.kind === "delete") return { ...state, outbox: outbox.without(state.outbox, id) };
   }
   return { ...state, outbox: outbox.failed(state.outbox, id, error.message) };
+}
+
+/** A message was taken for one's own by its author's name. @param {State} state @param {Outgoing} item @returns {State} */
+function notOurs(state, { room: key, target }) {
+  const room = state.rooms.get(key);
+  if (!room || room.name === null || target === null) return state;
+  return put({ ...state, own: disclaimed(state.own, room.name, room.epoch, target) }, markMine(room, target, false));
 }
 
 /** The rooms that hello named and that the server does not have: whoever comes first makes them anew. @param {State} state @returns {State} */

@@ -58,6 +58,17 @@ function replace(room, seq, to) {
   return next === row ? room : { ...room, rows: room.rows.with(index, next) };
 }
 
+/** Whose a message is has become known. @param {Room} room @param {number} seq @param {boolean} mine @returns {Room} */
+export function markMine(room, seq, mine) {
+  const next = replace(room, seq, (row) => (row.mine === mine ? row : { ...row, mine }));
+  return next.past === null ? next : { ...next, past: markMine(next.past, seq, mine) };
+}
+
+/** The numbers of one's own messages in the timeline. @param {Room} room @returns {number[]} */
+export function ownRows(room) {
+  return room.rows.filter((row) => row.kind === "message" && row.mine && row.life === room.life).map((row) => row.seq);
+}
+
 /** The message of that number, if the timeline has it. @param {Room} room @param {number} seq @returns {MessageRow | null} */
 export function messageAt(room, seq) {
   const row = room.rows[indexOf(room, seq)];

@@ -16,6 +16,7 @@ import { randomName } from "./tab.js";
 /** @import { Command } from "./protocol.js" */
 /** @import { Event } from "./state.js" */
 /** @import { State } from "./model.js" */
+/** @import { Own } from "./own.js" */
 /** @import { Kept, Store } from "./store.js" */
 /** @import { Outgoing } from "./outbox.js" */
 /** @import { Tab } from "./tab.js" */
@@ -32,6 +33,8 @@ export class Session {
   #connections = 0;
   /** @type {readonly Outgoing[]} */ #kept = [];
   #owner = "";
+  /** @type {Own} */ #ownKept = new Map();
+  #writing = false;
 
   /**
    * @param {Connection} connection @param {Store} store @param {Tab} tab
@@ -51,6 +54,7 @@ export class Session {
     this.state = state;
     if (event.type === "opened") this.#connections += 1;
     this.#hand(state.send, this.#keep(state));
+    void this.#keepOwn(state);
     this.#followPhase(before, state);
     this.#schedule(state);
     this.#save(before, state);
@@ -70,9 +74,11 @@ export class Session {
     const client = await this.tab.claim(memory.client.get());
     memory.client.set(client);
     const token = link?.token ?? this.#token;
+    const own = await this.store.own(mark(token));
+    this.#ownKept = new Map(own.map((marks) => [marks.room, marks]));
     this.dispatch({
       type: "remember",
-      memory: { token, client, prefix: randomName(), hidden: saved?.hidden ?? false, rooms: saved?.rooms ?? [], current: saved?.current ?? null },
+      memory: { own, token, client, prefix: randomName(), hidden: saved?.hidden ?? false, rooms: saved?.rooms ?? [], current: saved?.current ?? null },
     });
     const kept = await this.store.all();
     this.dispatch({ type: "outbox", items: kept.filter((item) => item.client === client).map((item) => revive(item, mark(token))) });
@@ -103,10 +109,21 @@ export class Session {
   }
 
   /** Another tab has changed who we are. */
-  tokenChanged() {
+  async tokenChanged() {
     const token = memory.token.get();
     if (token === null && this.state.token !== null) this.dispatch({ type: "sign-out" });
-    else if (token !== null && !this.state.welcomed) this.dispatch({ type: "token", token });
+    else if (token !== null && !this.state.welcomed) this.dispatch({ type: "token", token, own: await this.store.own(mark(token)) });
+  }
+
+  /** Puts on the disk which messages are one's own: what has changed, one write at a time. @param {State} state */
+  async #keepOwn({ own, token, welcomed }) {
+    if (!welcomed || this.#writing || own === this.#ownKept) return;
+    const changed = [...own.values()].filter((marks) => this.#ownKept.get(marks.room) !== marks);
+    this.#ownKept = own;
+    this.#writing = true;
+    await this.store.keepOwn(mark(token), changed);
+    this.#writing = false;
+    await this.#keepOwn(this.state);
   }
 
   /** Puts the outbox on the disk. @param {State} state @returns {Promise<void> | null} */
@@ -155,9 +172,13 @@ export class Session {
 
   /** @param {State} before @param {State} state */
   #save(before, state) {
-    if (state.welcomed && state.token !== null && state.token !== this.#token) memory.token.set(this.#token = state.token);
+    if (state.welcomed && state.token !== null && state.token !== this.#token) {
+      if (this.#token !== null) void this.store.forget(mark(this.#token));
+      memory.token.set(this.#token = state.token);
+    }
     if (before.token !== null && state.token === null && state.phase === "login") {
       if (memory.token.get() === before.token) memory.token.set("");
+      void this.store.forget(mark(before.token));
       this.#token = null;
     }
     if (state.phase === "entering") return;

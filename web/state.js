@@ -24,6 +24,7 @@ import {
 /** @import { Status } from "./connection.js" */
 /** @import { Outgoing } from "./outbox.js" */
 /** @import { Mode, Room } from "./room.js" */
+/** @import { Marks } from "./own.js" */
 /** @import { Dialog, State } from "./model.js" */
 
 /** Messages that a room begins with, and that "earlier" adds. */
@@ -37,12 +38,13 @@ const HISTORY_PAGE = 50;
  * @property {boolean} hidden
  * @property {{ name: string, with: string | null }[]} rooms
  * @property {string | null} current
+ * @property {Marks[]} own
  *
  * @typedef {{ type: "login", nick: string, automatic?: boolean }
  *   | { type: "cancel-login" }
  *   | { type: "remember", memory: Memory }
  *   | { type: "outbox", items: Outgoing[] }
- *   | { type: "token", token: string } | { type: "client", client: string }
+ *   | { type: "token", token: string, own: Marks[] } | { type: "client", client: string }
  *   | { type: "invited", nick: string, message: string }
  *   | { type: "opened" }
  *   | { type: "status", status: Status }
@@ -84,7 +86,7 @@ function step(state, event, now) {
     case "outbox": return waiting(state, event.items);
     case "client": return { ...state, client: event.client };
     case "invited": return { ...state, nick: event.nick, loginError: event.message };
-    case "token": return state.welcomed ? state : { ...state, token: event.token, outbox: outbox.orphaned(state.outbox) };
+    case "token": return state.welcomed ? state : { ...state, token: event.token, own: byRoom(event.own), outbox: outbox.orphaned(state.outbox) };
     case "opened": return hello(state);
     case "status": return connectionChanged(state, event.status);
     case "received": return received(state, event.event, now);
@@ -140,11 +142,16 @@ function goodbye(state) {
 }
 
 /** Where one was before a reload. @param {State} state @param {Memory} memory @returns {State} */
-function remember(state, { rooms, current, ...rest }) {
+function remember(state, { rooms, current, own, ...rest }) {
   /** @type {State} */
-  let next = { ...state, ...rest };
+  let next = { ...state, ...rest, own: byRoom(own) };
   for (const { name, with: other } of rooms) next = put(next, roomFor(next, name, other));
   return { ...next, current: current !== null && next.rooms.has(current) ? current : null };
+}
+
+/** @param {Marks[]} own */
+function byRoom(own) {
+  return new Map(own.map((marks) => [marks.room, marks]));
 }
 
 /** What another page has left to be sent. @param {State} state @param {Outgoing[]} items @returns {State} */

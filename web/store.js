@@ -1,10 +1,14 @@
 /**
- * The outbox on the device's disk (IndexedDB): what is written survives a reload, and the tab.
+ * What the page keeps on the device's disk (IndexedDB): the outbox, so that what is written survives
+ * a reload, and the tab; and which messages are one's own.
  *
  * A browser that keeps nothing, or has no room, is no reason to stop: every call then does
- * nothing, and the outbox lives as long as the page.
+ * nothing, and all of it lives as long as the page.
  */
 
+import { merged } from "./own.js";
+
+/** @import { Marks } from "./own.js" */
 /** @import { Outgoing } from "./outbox.js" */
 
 /**
@@ -13,7 +17,9 @@
  */
 
 const DATABASE = "crosstalk";
+const VERSION = 2;
 const ITEMS = "outbox";
+const OWN = "own";
 /** A disk that takes longer than this is not waited for. */
 const PATIENCE_MS = 2_000;
 
@@ -26,13 +32,13 @@ export class Store {
 
   /** Everything that is kept, of all tabs. @returns {Promise<Kept[]>} */
   async all() {
-    const all = await this.#with("readonly", (items) => items.getAll());
+    const all = await this.#with(ITEMS, "readonly", (items) => items.getAll());
     return Array.isArray(all) ? all : [];
   }
 
   /** Resolves when it is on the disk, or cannot be. @param {readonly Kept[]} put @param {readonly string[]} gone */
   async write(put, gone) {
-    await this.#with("readwrite", (items) => {
+    await this.#with(ITEMS, "readwrite", (items) => {
       for (const item of put) items.put(item);
       for (const id of gone) items.delete(id);
     });
@@ -42,7 +48,7 @@ export class Store {
   async adopt(isGone, client) {
     /** @type {Kept[]} */
     const adopted = [];
-    await this.#with("readwrite", (items) => {
+    await this.#with(ITEMS, "readwrite", (items) => {
       const cursor = items.openCursor();
       cursor.onsuccess = () => {
         if (!cursor.result) return;
@@ -57,24 +63,53 @@ export class Store {
     return adopted;
   }
 
-  /** @param {IDBTransactionMode} mode @param {(items: IDBObjectStore) => IDBRequest | void} use */
-  async #with(mode, use) {
+  /** Which messages are whose, of that person. @param {string} person @returns {Promise<Marks[]>} */
+  async own(person) {
+    const all = person === "" ? null : await this.#with(OWN, "readonly", (own) => own.getAll(roomsOf(person)));
+    return Array.isArray(all) ? all.map(({ person: _, ...marks }) => marks) : [];
+  }
+
+  /** Adds to what is known of it; another tab may know more. @param {string} person @param {readonly Marks[]} changed */
+  async keepOwn(person, changed) {
+    await this.#with(OWN, "readwrite", (own) => {
+      for (const marks of changed) {
+        const kept = own.get([person, marks.room]);
+        kept.onsuccess = () => own.put({ ...merged(kept.result, marks), person });
+      }
+    });
+  }
+
+  /** That person is not to be known here any more. @param {string} person */
+  async forget(person) {
+    await this.#with(OWN, "readwrite", (own) => void own.delete(roomsOf(person)));
+  }
+
+  /** @param {string} name @param {IDBTransactionMode} mode @param {(items: IDBObjectStore) => IDBRequest | void} use */
+  async #with(name, mode, use) {
     const database = await this.#database;
     if (!database) return undefined;
     return patiently(new Promise((resolve, reject) => {
-      const transaction = database.transaction(ITEMS, mode);
-      const request = use(transaction.objectStore(ITEMS));
+      const transaction = database.transaction(name, mode);
+      const request = use(transaction.objectStore(name));
       transaction.oncomplete = () => resolve(request?.result);
       transaction.onabort = transaction.onerror = () => reject(transaction.error);
     }));
   }
 }
 
+/** @param {string} person */
+function roomsOf(person) {
+  return IDBKeyRange.bound([person], [person, []]);
+}
+
 /** @returns {Promise<IDBDatabase>} */
 function open() {
   return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(ITEMS, { keyPath: "id" });
+    const request = indexedDB.open(DATABASE, VERSION);
+    request.onupgradeneeded = ({ oldVersion }) => {
+      if (oldVersion < 1) request.result.createObjectStore(ITEMS, { keyPath: "id" });
+      if (oldVersion < 2) request.result.createObjectStore(OWN, { keyPath: ["person", "room"] });
+    };
     request.onsuccess = () => {
       // A newer page may want to change what is kept.
       request.result.onversionchange = () => request.result.close();

@@ -129,6 +129,28 @@ test("what the server refuses for good says why and can be sent again", async ()
   await fake.stop();
 });
 
+test("what the server takes for another message is shown as failed, and sent again under another id", async () => {
+  const fake = await startFake();
+  let mistakes = 0;
+  fake.intercept = ({ type, id }, peer) => {
+    if (type !== "send" || mistakes > 0) return false;
+    mistakes += 1;
+    peer.send({ type: "error", id, code: "id-reused", message: "That id was another message's." });
+    return true;
+  };
+  await enter(page, fake.url, "alice");
+  await write(page, "not to be lost");
+  const failed = page.locator(".message.failed", { hasText: "not to be lost" });
+  await failed.getByText("took this for another message").waitFor();
+  await page.reload();
+  await connected();
+  await failed.getByRole("button", { name: "Send again" }).click();
+  await message(page, "not to be lost").waitFor();
+  assert.deepEqual(await texts(), ["not to be lost"]);
+  const ids = fake.received.filter(({ type }) => type === "send").map(({ id }) => id);
+  assert.equal(new Set(ids).size, 2, ids.join());
+});
+
 test("to a server that does not know the page any more, only what was never sent goes by itself", async () => {
   const fake = await startFake();
   await enter(page, fake.url, "alice");

@@ -128,6 +128,62 @@ test("what is read on one device is read on the other, and the line stands where
   await bob.close();
 });
 
+test("a page whose place another takes stays away, keeps what is written, and goes on when asked", async () => {
+  const page = await open("alice");
+  const storages = await page.evaluate(() => [{ ...localStorage }, { ...sessionStorage }]);
+  const copy = await open();
+  await copy.addInitScript(([local, session]) => {
+    if (sessionStorage.length > 0) return;
+    Object.assign(localStorage, local);
+    Object.assign(sessionStorage, session);
+  }, storages);
+  await copy.goto(server.url);
+  await connected(copy);
+  const away = page.locator("#status-text", { hasText: "goes on in another tab or window" });
+  await away.waitFor();
+  await write(page, "written here");
+  await page.locator(".message.pending", { hasText: "written here" }).waitFor();
+  // Neither waking up nor a network that is back takes the place again.
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await write(copy, "written there");
+  await message(copy, "written there").waitFor();
+  await away.waitFor();
+  assert.deepEqual(await texts(page), ["written here"]);
+  await page.getByRole("button", { name: "Go on here" }).click();
+  for (const one of [page, copy]) {
+    await message(one, "written here").waitFor();
+    await connected(one);
+    assert.deepEqual(await texts(one), ["written there", "written here"]);
+  }
+});
+
+test("one's own messages are known under another nickname, and another's under one's own", async () => {
+  const other = await linePeer(server, "alice");
+  other.send("/room lobby by another alice");
+  await other.until("alice: by another alice");
+  other.send("/nick somebody");
+  await other.until("You are now somebody.");
+  const page = await open("alice");
+  const editable = (text) => message(page, text).getByRole("button", { name: "Edit your message" });
+  await write(page, "by this alice");
+  await message(page, "by this alice").waitFor();
+  assert.equal(await editable("by another alice").count(), 0);
+  await write(page, "/nick alicia");
+  await page.locator("#you-button", { hasText: "alicia" }).waitFor();
+  for (const again of [false, true]) {
+    if (again) await page.reload();
+    await message(page, "by this alice").waitFor();
+    assert.equal(await editable("by another alice").count(), 0, `reloaded: ${again}`);
+    assert.equal(await editable("by this alice").count(), 1, `reloaded: ${again}`);
+  }
+  await page.locator("#composer-text").press("ArrowUp");
+  await page.getByText("Editing your message").waitFor();
+  await write(page, "by this person");
+  await message(page, "by this person").locator(".mark", { hasText: "edited" }).waitFor();
+  await other.until("Server: alicia changed a message to: by this person");
+  await other.close();
+});
+
 test("a message is answered, changed and withdrawn, for everybody", async () => {
   const alice = await open("alice");
   const bob = await open("bob");

@@ -4,7 +4,7 @@ import { currentRoom, INITIAL } from "../../../web/model.js";
 import { nextTick, update } from "../../../web/state.js";
 import { understand } from "../../../web/commands.js";
 
-export const MEMORY = { token: null, client: "tab", prefix: "", hidden: false, rooms: [], current: null };
+export const MEMORY = { token: null, client: "tab", prefix: "", hidden: false, rooms: [], current: null, own: [] };
 
 export class Person {
   now = 1_000_000;

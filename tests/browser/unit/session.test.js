@@ -15,6 +15,7 @@ beforeEach(() => {
 class World {
   sent = [];
   disk = new Map();
+  own = new Map();
   writes = [];
   alive = new Set(["mine"]);
 
@@ -32,6 +33,9 @@ class World {
         for (const item of adopted) this.disk.set(item.id, item);
         return adopted;
       },
+      own: async (person) => this.own.get(person) ?? [],
+      keepOwn: async (person, marks) => void this.own.set(person, [...marks]),
+      forget: async (person) => void this.own.delete(person),
     };
     this.session = new Session(this.connection, store, { name: "mine", claim: async () => "mine", renew: async () => "other", all: async () => this.alive }, () => {});
   }
@@ -144,4 +148,22 @@ test("a link makes another device one's own, and asks where somebody else is alr
   assert.equal(known.session.state.phase, "login");
   assert.match(known.session.state.loginError, /makes you Zoë .* where you were bob/);
   assert.equal(storages[0].get("crosstalk.token"), "another");
+});
+
+test("which messages are one's own is kept for a reload, and forgotten with the person", async () => {
+  const world = new World();
+  await world.session.restore(null);
+  await world.enter("alice", false);
+  world.session.dispatch({ type: "received", event: { type: "message", room: "lobby", seq: 11, at: 1, from: "alice", text: "x", action: false } });
+  await world.settle();
+  const [person, [marks]] = [...world.own][0];
+  assert.deepEqual([person, marks.room, marks.since, marks.own], ["token-of", "lobby", 10, [11]]);
+  const later = new World();
+  later.own = world.own;
+  await later.session.restore(null);
+  assert.deepEqual(later.session.state.own.get("lobby"), marks);
+  await later.enter();
+  later.session.dispatch({ type: "received", event: { type: "disconnect", code: "bye", message: "Bye", reconnect: false } });
+  await later.settle();
+  assert.equal(later.own.size, 0);
 });

@@ -114,10 +114,13 @@ test("the same words from another of one's devices do not settle what is on its 
   assert.deepEqual(person.outbox, []);
 });
 
-test("an id that something else has is replaced", () => {
+test("what has the id of something else is shown as failed, and sent again under another", () => {
   const person = alice().write("hi");
   const [{ id }] = person.take("send");
   person.hear({ type: "error", id, code: "id-reused", message: "used" });
+  assert.deepEqual(person.outbox, ["hi:failed"]);
+  assert.deepEqual(person.take("send"), []);
+  person.do({ type: "again", id: person.state.outbox.items[0].id });
   const [again] = person.take("send");
   assert.equal(again.text, "hi");
   assert.notEqual(again.id, id);
@@ -222,7 +225,7 @@ test("a room that the server has forgotten is made anew by who comes back as the
 });
 
 test("after a reload the rooms are what the server says, if it knows who we are", () => {
-  const memory = { token: "t1", client: "tab", prefix: "q", hidden: false, rooms: [{ name: "dev", with: null }, { name: "ops", with: null }], current: "#ops" };
+  const memory = { own: [], token: "t1", client: "tab", prefix: "q", hidden: false, rooms: [{ name: "dev", with: null }, { name: "ops", with: null }], current: "#ops" };
   const person = new Person().do({ type: "remember", memory }).do({ type: "login", nick: "alice", automatic: true });
   person.enter([{ room: "lobby", epoch: 7, seq: 1 }, { room: "ops", epoch: 7, seq: 1 }]);
   assert.deepEqual([...person.state.rooms.keys()].sort(), ["#lobby", "#ops"]);
@@ -231,7 +234,7 @@ test("after a reload the rooms are what the server says, if it knows who we are"
 });
 
 test("what another page has left goes out in the order in which it was written", () => {
-  const memory = { token: "t1", client: "tab", prefix: "q", hidden: false, rooms: [], current: null };
+  const memory = { own: [], token: "t1", client: "tab", prefix: "q", hidden: false, rooms: [], current: null };
   const item = (id, text, placed, state) => ({
     id, kind: "send", room: "#lobby", name: "lobby", with: null, epoch: 7, target: null, reply: null, text, action: false, at: 1, placed, from: "alice", state, reason: "", seq: null, seen: null,
   });
