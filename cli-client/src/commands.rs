@@ -1,7 +1,7 @@
 //! The commands that only this client has, beside the protocol's table.
 
-use crosstalk_protocol::ErrorReply;
 use crosstalk_protocol::slash::{self, Typed};
+use crosstalk_protocol::{ErrorReply, Nick};
 
 /// What somebody typed, understood.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,8 @@ pub(crate) enum Order {
     Drop,
     /// `/search` without words: older ones of what was found last.
     SearchOn,
+    /// `/dm` without a message: what is typed goes to that person from now on.
+    Talk(Nick),
 }
 
 impl Order {
@@ -38,16 +40,20 @@ pub(crate) fn parse(line: &str) -> Result<Order, ErrorReply> {
         (Some("/again"), None, _) => Ok(Order::Again),
         (Some("/again"), Some("drop"), None) => Ok(Order::Drop),
         (Some("/search" | "/find"), None, _) => Ok(Order::SearchOn),
+        (Some("/dm" | "/msg"), Some(nick), None) => {
+            Nick::parse(nick).map(Order::Talk).map_err(ErrorReply::bad_nick)
+        }
         _ => slash::parse(line).map(Order::Typed),
     }
 }
 
 /// The rows of `/help`: at most 23 lines of at most 79 columns, so that the prompt fits below.
 pub(crate) fn help() -> impl Iterator<Item = String> {
-    slash::help().chain(std::iter::once(format!(
-        "  {:<32} {}",
-        "/again [drop]", "send what failed once more; drop: forget it"
-    )))
+    let own = [
+        ("/dm <user>", "go there: lines you type go to them alone"),
+        ("/again [drop]", "send what failed once more; drop: forget it"),
+    ];
+    slash::help().chain(own.map(|(usage, summary)| format!("  {usage:<32} {summary}")))
 }
 
 #[cfg(test)]
@@ -67,6 +73,9 @@ mod tests {
         assert_eq!(parse("/again drop"), Ok(Order::Drop));
         assert_eq!(parse("/search "), Ok(Order::SearchOn));
         assert_eq!(parse("/search red"), Ok(Order::Typed(Typed::Search("red".to_owned()))));
+        assert_eq!(parse("/dm bob"), Ok(Order::Talk("bob".parse().unwrap())));
+        assert!(matches!(parse("/msg bob psst"), Ok(Order::Typed(Typed::Dm(..)))));
+        assert!(parse("/dm").is_err());
         assert_eq!(parse("/quit"), Ok(Order::Typed(Typed::Quit)));
         assert!(parse("/again and again").is_err());
     }

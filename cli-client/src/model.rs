@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crosstalk_protocol::{Command, Nick, Request, RequestId, RoomName, Seq, Token};
+use crosstalk_protocol::{Command, Nick, Request, RequestId, RoomName, Seq, Target, Token};
 
 use crate::backoff::Backoff;
 use crate::commands::Order;
@@ -103,8 +103,8 @@ pub(crate) struct Entering {
 pub(crate) struct Search {
     /// The request.
     pub(crate) id: RequestId,
-    /// The room.
-    pub(crate) room: RoomName,
+    /// Where.
+    pub(crate) of: Target,
     /// The words.
     pub(crate) words: String,
     /// The oldest message shown, where there are older ones.

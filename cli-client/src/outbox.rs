@@ -244,9 +244,9 @@ impl Outbox {
         self.failed.clear();
     }
 
-    /// The label of the user's last message to `room`, if it has never been sent.
-    pub(crate) fn unsent(&self, room: &RoomName) -> Option<RequestId> {
-        let last = self.queue.iter().rev().find(|pending| pending.room() == Some(room))?;
+    /// The label of the user's last message to `target`, which is in `room`, if it has never been sent.
+    pub(crate) fn unsent(&self, target: &Target, room: Option<&RoomName>) -> Option<RequestId> {
+        let last = self.queue.iter().rev().find(|pending| pending.is_for(target, room))?;
         let free = last.state == State::New && matches!(last.command, Command::Send { .. });
         free.then(|| last.id.clone())
     }
@@ -258,9 +258,10 @@ impl Outbox {
         }
     }
 
-    /// Whether something for `room` is to be acknowledged: until then its number is not known.
-    pub(crate) fn waits_for(&self, room: &RoomName) -> bool {
-        self.queue.iter().any(|pending| pending.room() == Some(room))
+    /// Whether something for `target`, which is in `room`, is to be acknowledged: until then its
+    /// number is not known.
+    pub(crate) fn waits_for(&self, target: &Target, room: Option<&RoomName>) -> bool {
+        self.queue.iter().any(|pending| pending.is_for(target, room))
     }
 
     fn find(&mut self, id: &RequestId) -> Option<&mut Pending> {
@@ -277,13 +278,18 @@ impl Pending {
         }
     }
 
-    /// The room it is for, unless it is for one person.
-    fn room(&self) -> Option<&RoomName> {
+    /// Whether it is for `target`, or for the room that this is.
+    fn is_for(&self, target: &Target, in_room: Option<&RoomName>) -> bool {
         match &self.command {
+            Command::Send { to: Target::User(nick), .. } => {
+                matches!(target, Target::User(with) if with == nick)
+            }
             Command::Send { to: Target::Room(room), .. }
             | Command::Edit { room, .. }
-            | Command::Delete { room, .. } => Some(room),
-            _ => None,
+            | Command::Delete { room, .. } => {
+                in_room == Some(room) || matches!(target, Target::Room(wanted) if wanted == room)
+            }
+            _ => false,
         }
     }
 

@@ -75,7 +75,7 @@ pub(crate) fn refused(model: &mut Model, id: &RequestId, effects: &mut Vec<Effec
 
 /// A message of somebody else's has arrived and is shown.
 pub(crate) fn arrived(model: &mut Model, room: &RoomName) {
-    let here = room.is_direct() || model.rooms.current() == Some(room);
+    let here = room.is_direct() || model.rooms.is_here(room);
     if let Some(member) = model.rooms.find_mut(room)
         && !here
     {
@@ -88,11 +88,10 @@ pub(crate) fn tell(model: &mut Model) -> Vec<Effect> {
     if model.reading || !model.attention || model.front != Front::Terminal {
         return Vec::new();
     }
-    let current = model.rooms.current();
     let read: Vec<_> = model
         .rooms
         .iter()
-        .filter(|member| member.room.is_direct() || current == Some(&member.room))
+        .filter(|member| member.room.is_direct() || model.rooms.is_here(&member.room))
         .filter(|member| !model.entering.iter().any(|entering| entering.room == member.room))
         .filter_map(|member| Some((member.room.clone(), member.to_read()?)))
         .collect();
@@ -122,6 +121,6 @@ fn divide(model: &mut Model, room: &RoomName, unread: usize) -> Vec<Effect> {
     }
     match unread {
         0 => Vec::new(),
-        _ => vec![Effect::Show(Line::Divider(format!("{} in {room}", words::unread(unread))))],
+        _ => vec![Effect::Show(Line::Divider(format!("{} {}", words::unread(unread), words::place(room))))],
     }
 }

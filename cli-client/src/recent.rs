@@ -23,7 +23,9 @@ impl Recent {
     /// Takes note of a message, in whatever order they become known.
     pub(crate) fn note(&mut self, seq: Seq, from: &Nick, own: bool) {
         let at = self.0.partition_point(|said| said.seq < seq);
-        if self.0.get(at).is_some_and(|said| said.seq == seq) {
+        if let Some(said) = self.0.get_mut(at).filter(|said| said.seq == seq) {
+            // Under an earlier nickname it is known by its ack alone.
+            said.own |= own;
             return;
         }
         self.0.insert(at, Said { seq, from: from.clone(), own });
@@ -67,5 +69,7 @@ mod tests {
         assert_eq!((recent.own(), recent.of(&bob), recent.behind(3)), (Some(7), Some(5), 1));
         recent.remove(7);
         assert_eq!(recent.own(), Some(3));
+        recent.note(5, &bob, true);
+        assert_eq!(recent.own(), Some(5));
     }
 }

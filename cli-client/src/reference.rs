@@ -1,5 +1,5 @@
 //! `/edit`, `/delete` and `/reply` mean a message without naming it: the user's own last one, or
-//! somebody's last one, in the room that lines go to. Which that is, is known from what has been
+//! somebody's last one, where lines go: in a room, or between the user and one other person. Which that is, is known from what has been
 //! shown; what was said before is asked for once.
 
 use crosstalk_protocol::slash::Typed;
@@ -8,15 +8,16 @@ use crosstalk_protocol::{Command, History, HistoryRange, RequestId, RoomName, Se
 use crate::commands::Order;
 use crate::message::{Effect, Line};
 use crate::model::{Link, Model, Sought};
-use crate::typed;
+use crate::{typed, words};
 
 /// Whether it can be carried out by now: one's last message has no number before it is acknowledged.
 pub(crate) fn ready(model: &Model, order: &Order) -> bool {
-    let (Order::Typed(typed), Some(room)) = (order, model.rooms.current()) else { return true };
-    let known = || model.link == Link::Online || target(model, room, typed).is_some();
+    let (Order::Typed(typed), Some(here)) = (order, model.rooms.here()) else { return true };
+    let room = model.rooms.room_of(&here).map(|member| &member.room);
+    let known = || model.link == Link::Online || target(model, &here, typed).is_some();
     match typed {
-        Typed::Edit(_) | Typed::Delete if model.outbox.unsent(room).is_some() => true,
-        Typed::Edit(_) | Typed::Delete => !model.outbox.waits_for(room) && known(),
+        Typed::Edit(_) | Typed::Delete if model.outbox.unsent(&here, room).is_some() => true,
+        Typed::Edit(_) | Typed::Delete => !model.outbox.waits_for(&here, room) && known(),
         Typed::Reply(..) => known(),
         _ => true,
     }
@@ -24,8 +25,9 @@ pub(crate) fn ready(model: &Model, order: &Order) -> bool {
 
 /// Carries out one of the three.
 pub(crate) fn carry_out(model: &mut Model, typed: Typed) -> Vec<Effect> {
-    let Some(room) = model.rooms.current().cloned() else { return typed::nowhere() };
-    if let Some(id) = model.outbox.unsent(&room) {
+    let Some(here) = model.rooms.here() else { return typed::nowhere() };
+    let room = model.rooms.room_of(&here).map(|member| member.room.clone());
+    if let Some(id) = model.outbox.unsent(&here, room.as_ref()) {
         match &typed {
             Typed::Edit(text) => {
                 model.outbox.revise(&id, text);
@@ -38,12 +40,13 @@ pub(crate) fn carry_out(model: &mut Model, typed: Typed) -> Vec<Effect> {
             _ => {}
         }
     }
-    if let Some(seq) = target(model, &room, &typed) {
+    if let Some(room) = room
+        && let Some(seq) = target(model, &here, &typed)
+    {
         put(model, room, seq, typed);
         return Vec::new();
     }
-    let of = Target::Room(room);
-    let command = Command::History { of, range: HistoryRange::Latest, limit: limits::PAGE_MAX };
+    let command = Command::History { of: here, range: HistoryRange::Latest, limit: limits::PAGE_MAX };
     let request = model.request(command);
     model.sought = request.id.clone().map(|id| Sought { id, order: Order::Typed(typed) });
     vec![Effect::Send(request)]
@@ -59,7 +62,7 @@ pub(crate) fn found(
     let Some(sought) = model.sought.take_if(|sought| Some(&sought.id) == id) else { return false };
     let Order::Typed(typed) = sought.order else { return true };
     let room = history.room.clone();
-    match target(model, &room, &typed) {
+    match target(model, &Target::Room(room.clone()), &typed) {
         Some(seq) => put(model, room, seq, typed),
         None => {
             let who = match &typed {
@@ -70,14 +73,17 @@ pub(crate) fn found(
                 Typed::Reply(_, text) | Typed::Edit(text) => Some(text),
                 _ => None,
             };
-            effects.push(Effect::Show(Line::Refused(format!("{who} said nothing in {room} lately."), text)));
+            effects.push(Effect::Show(Line::Refused(
+                format!("{who} said nothing {} lately.", words::place(&room)),
+                text,
+            )));
         }
     }
     true
 }
 
-fn target(model: &Model, room: &RoomName, typed: &Typed) -> Option<Seq> {
-    let recent = &model.rooms.find(room)?.recent;
+fn target(model: &Model, here: &Target, typed: &Typed) -> Option<Seq> {
+    let recent = &model.rooms.room_of(here)?.recent;
     match typed {
         Typed::Reply(nick, _) => recent.of(nick),
         _ => recent.own(),

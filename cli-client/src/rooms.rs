@@ -1,15 +1,19 @@
-//! The rooms that the user is in, and which one lines go to.
+//! The rooms that the user is in, and where lines go: to one of them, or to one person alone.
 //!
 //! What has been seen once is known by its position and not shown again, whatever connection it
 //! comes over.
 
-use crosstalk_protocol::{Entered, EntryRoom, Nick, Position, RoomName, Seq, limits};
+use crosstalk_protocol::{Entered, EntryRoom, Nick, Position, RoomName, Seq, Target, limits};
 
 use crate::membership::Membership;
 
 /// The rooms one is in; the one joined or chosen last stands at the end.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Rooms(Vec<Membership>);
+pub(crate) struct Rooms {
+    list: Vec<Membership>,
+    /// With whom the user talks alone, so that lines go to them and to no room.
+    with: Option<Nick>,
+}
 
 /// Entries of a room that are skipped: those with `after < seq < before`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +26,35 @@ pub(crate) struct Skipped {
 impl Rooms {
     /// Rooms to be entered with the first hello; lines go to the last.
     pub(crate) fn entering(rooms: impl IntoIterator<Item = RoomName>) -> Self {
-        Self(rooms.into_iter().map(Membership::new).collect())
+        Self { list: rooms.into_iter().map(Membership::new).collect(), with: None }
     }
 
-    /// Where lines go. Direct conversations are addressed by name instead.
+    /// Where lines go.
+    pub(crate) fn here(&self) -> Option<Target> {
+        match &self.with {
+            Some(nick) => Some(Target::User(nick.clone())),
+            None => self.current().cloned().map(Target::Room),
+        }
+    }
+
+    /// Whether lines go to `room`.
+    pub(crate) fn is_here(&self, room: &RoomName) -> bool {
+        self.with.is_none() && self.current() == Some(room)
+    }
+
+    /// Lines go to one person alone from now on.
+    pub(crate) fn talk_to(&mut self, nick: Nick) {
+        self.with = Some(nick);
+    }
+
+    /// Lines go to the room again that they went to before. Says whether they went elsewhere.
+    pub(crate) fn talk_to_all(&mut self) -> bool {
+        self.with.take().is_some()
+    }
+
+    /// The room to which lines go where they go to no person.
     pub(crate) fn current(&self) -> Option<&RoomName> {
-        self.0.iter().rev().map(|member| &member.room).find(|room| !room.is_direct())
+        self.list.iter().rev().map(|member| &member.room).find(|room| !room.is_direct())
     }
 
     /// Whether the user is in `room`.
@@ -37,14 +64,15 @@ impl Rooms {
 
     /// Every room.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Membership> {
-        self.0.iter()
+        self.list.iter()
     }
 
     /// Lines go to `room` from now on. Says whether the user is in it.
     pub(crate) fn switch_to(&mut self, room: &RoomName) -> bool {
-        let Some(index) = self.0.iter().position(|member| member.room == *room) else { return false };
-        let member = self.0.remove(index);
-        self.0.push(member);
+        let Some(index) = self.list.iter().position(|member| member.room == *room) else { return false };
+        let member = self.list.remove(index);
+        self.list.push(member);
+        self.with = None;
         true
     }
 
@@ -53,7 +81,7 @@ impl Rooms {
     pub(crate) fn enter(&mut self, entered: Entered) -> Option<Skipped> {
         let room = entered.room.clone();
         if !self.contains(&room) {
-            self.0.insert(0, Membership::new(room.clone()));
+            self.list.insert(0, Membership::new(room.clone()));
         }
         let (after, before) = self.find_mut(&room)?.enter(entered)?;
         Some(Skipped { room, after, before })
@@ -63,13 +91,13 @@ impl Rooms {
     /// where it was as long as it is there. Says what is skipped without a word: a hello cannot
     /// name any number of rooms.
     pub(crate) fn welcome(&mut self, entered: Vec<Entered>) -> Vec<Skipped> {
-        self.0.retain(|member| entered.iter().any(|room| room.room == member.room));
+        self.list.retain(|member| entered.iter().any(|room| room.room == member.room));
         entered.into_iter().filter_map(|room| self.enter(room)).collect()
     }
 
     /// The user is in `room` no longer; lines go to the one before.
     pub(crate) fn leave(&mut self, room: &RoomName) {
-        self.0.retain(|member| member.room != *room);
+        self.list.retain(|member| member.room != *room);
     }
 
     /// Takes note of an entry. `false` if it had been seen already.
@@ -86,28 +114,35 @@ impl Rooms {
 
     /// Somebody has another nickname; a conversation with them goes on.
     pub(crate) fn rename(&mut self, from: &Nick, to: &Nick) {
-        for member in &mut self.0 {
-            if member.with.as_ref() == Some(from) {
-                member.with = Some(to.clone());
-            }
+        let all = self.list.iter_mut().map(|member| &mut member.with).chain([&mut self.with]);
+        for with in all.filter(|with| with.as_ref() == Some(from)) {
+            *with = Some(to.clone());
         }
     }
 
     /// What hello asks for: the rooms chosen last, as many as it may name.
     pub(crate) fn to_enter(&self) -> Vec<EntryRoom> {
-        let first = self.0.len().saturating_sub(limits::HELLO_ROOMS_MAX);
+        let first = self.list.len().saturating_sub(limits::HELLO_ROOMS_MAX);
         let entry = |member: &Membership| EntryRoom { room: member.room.clone(), position: member.position };
-        self.0[first..].iter().map(entry).collect()
+        self.list[first..].iter().map(entry).collect()
     }
 
     /// The room of that name.
     pub(crate) fn find(&self, room: &RoomName) -> Option<&Membership> {
-        self.0.iter().find(|member| member.room == *room)
+        self.list.iter().find(|member| member.room == *room)
+    }
+
+    /// The room that lines for `target` end up in, if there is one by now.
+    pub(crate) fn room_of(&self, target: &Target) -> Option<&Membership> {
+        match target {
+            Target::Room(room) => self.find(room),
+            Target::User(nick) => self.list.iter().find(|member| member.with.as_ref() == Some(nick)),
+        }
     }
 
     /// The room of that name, to be changed.
     pub(crate) fn find_mut(&mut self, room: &RoomName) -> Option<&mut Membership> {
-        self.0.iter_mut().find(|member| member.room == *room)
+        self.list.iter_mut().find(|member| member.room == *room)
     }
 }
 
@@ -116,6 +151,10 @@ mod tests {
     use super::*;
 
     fn room(name: &str) -> RoomName {
+        name.parse().unwrap()
+    }
+
+    fn nick(name: &str) -> Nick {
         name.parse().unwrap()
     }
 
@@ -143,6 +182,24 @@ mod tests {
         assert_eq!(current(&rooms), "dev");
         rooms.leave(&room("dev"));
         assert_eq!(current(&rooms), "ops");
+    }
+
+    #[test]
+    fn who_talks_with_somebody_alone_goes_back_to_the_room_they_were_in() {
+        let mut rooms = Rooms::default();
+        rooms.welcome(vec![entered("lobby", 0), Entered { with: Some(nick("bob")), ..entered("@7", 0) }]);
+        rooms.talk_to(nick("bob"));
+        assert_eq!(rooms.here(), Some(Target::User(nick("bob"))));
+        assert!(!rooms.is_here(&room("lobby")));
+        rooms.rename(&nick("bob"), &nick("bert"));
+        let here = rooms.here().unwrap();
+        assert_eq!(here, Target::User(nick("bert")));
+        assert_eq!(rooms.room_of(&here).unwrap().room, room("@7"));
+        assert!(rooms.talk_to_all() && !rooms.talk_to_all());
+        assert!(rooms.is_here(&room("lobby")));
+        rooms.talk_to(nick("bob"));
+        rooms.switch_to(&room("lobby"));
+        assert!(rooms.is_here(&room("lobby")));
     }
 
     #[test]

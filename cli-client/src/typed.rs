@@ -64,13 +64,26 @@ fn carry_out(model: &mut Model, order: Order) -> Vec<Effect> {
             told("Forgotten.")
         }
         Order::SearchOn => match model.search.clone() {
-            Some(Search { room, words, before: Some(before), .. }) => {
-                search(model, room, words, Some(before))
-            }
+            Some(Search { of, words, before: Some(before), .. }) => search(model, of, words, Some(before)),
             Some(_) => refused("There is nothing older; /search with other words looks for something else."),
             None => usage("/search"),
         },
+        Order::Talk(nick) => talk_to(model, nick),
     }
+}
+
+/// Lines go to one person from now on. Whether they are there is found out with the first.
+fn talk_to(model: &mut Model, nick: Nick) -> Vec<Effect> {
+    if nick == model.nick {
+        return refused("That is yourself; write to somebody else.");
+    }
+    let mut effects = told(&format!("What you write goes to {nick} alone now. /leave ends that."));
+    let with = Target::User(nick.clone());
+    model.rooms.talk_to(nick);
+    if let Some(room) = model.rooms.room_of(&with).map(|member| member.room.clone()) {
+        effects.extend(reading::enter(model, &room));
+    }
+    effects
 }
 
 fn carry_out_typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
@@ -98,6 +111,15 @@ fn carry_out_typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
             effects
         }
         Typed::Join(room) => change_place(model, Command::Join(EntryRoom { room, position: None })),
+        // The conversation stays; lines go elsewhere.
+        Typed::Leave(None) if model.rooms.talk_to_all() => match model.rooms.current().cloned() {
+            Some(room) => {
+                let mut effects = told(&format!("What you write goes to {room} again."));
+                effects.extend(reading::come_back(model, &room));
+                effects
+            }
+            None => nowhere(),
+        },
         Typed::Leave(room) => match room.or_else(|| model.rooms.current().cloned()) {
             Some(room) if model.rooms.contains(&room) => change_place(model, Command::Leave { room }),
             _ => refused("Room does not exist or not a member"),
@@ -110,10 +132,10 @@ fn carry_out_typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
         }
         Typed::Hide(name) => own_name(model, name, Command::Hide),
         Typed::Reveal(name) => own_name(model, name, Command::Reveal),
-        Typed::History(number) => match model.rooms.current().cloned() {
-            Some(room) => {
+        Typed::History(number) => match model.rooms.here() {
+            Some(of) => {
                 let limit = number.unwrap_or(HISTORY_DEFAULT).min(limits::PAGE_MAX);
-                ask(model, Command::History { of: Target::Room(room), range: HistoryRange::Latest, limit })
+                ask(model, Command::History { of, range: HistoryRange::Latest, limit })
             }
             None => nowhere(),
         },
@@ -124,8 +146,8 @@ fn carry_out_typed(model: &mut Model, typed: Typed) -> Vec<Effect> {
                 false => "The last messages of a room are not shown any more when you enter it.",
             })
         }
-        Typed::Search(words) => match model.rooms.current().cloned() {
-            Some(room) => search(model, room, words, None),
+        Typed::Search(words) => match model.rooms.here() {
+            Some(of) => search(model, of, words, None),
             None => nowhere(),
         },
         typed @ (Typed::Reply(..) | Typed::Edit(_) | Typed::Delete) => reference::carry_out(model, typed),
@@ -142,11 +164,10 @@ fn ask(model: &mut Model, command: Command) -> Vec<Effect> {
     vec![Effect::Send(model.request(command))]
 }
 
-fn search(model: &mut Model, room: RoomName, words: String, before: Option<Seq>) -> Vec<Effect> {
-    let of = Target::Room(room.clone());
-    let effects = ask(model, Command::Search { of, words: words.clone(), before, limit: FOUND });
+fn search(model: &mut Model, of: Target, words: String, before: Option<Seq>) -> Vec<Effect> {
+    let effects = ask(model, Command::Search { of: of.clone(), words: words.clone(), before, limit: FOUND });
     if let Some(Effect::Send(Request { id: Some(id), .. })) = effects.first() {
-        model.search = Some(Search { id: id.clone(), room, words, before });
+        model.search = Some(Search { id: id.clone(), of, words, before });
     }
     effects
 }
@@ -168,9 +189,9 @@ fn push(model: &mut Model, to: Target, text: crosstalk_protocol::Text) -> Vec<Ef
 }
 
 fn here(model: &mut Model, push: impl FnOnce(&mut Model, Target)) -> Vec<Effect> {
-    match model.rooms.current().cloned() {
-        Some(room) => {
-            push(model, Target::Room(room));
+    match model.rooms.here() {
+        Some(target) => {
+            push(model, target);
             Vec::new()
         }
         None => nowhere(),

@@ -108,7 +108,11 @@ fn chat(message: &Chat, style: &Style, format: &str) -> String {
 
 /// What is before the line that is being typed: where it will go.
 pub(crate) fn prompt(model: &Model) -> String {
-    let room = model.rooms.current().map_or("no room", |room| room.as_str());
+    let room = match model.rooms.here() {
+        Some(Target::User(nick)) => format!("DM to {nick}"),
+        Some(Target::Room(room)) => room.to_string(),
+        None => "no room".to_owned(),
+    };
     match model.link {
         Link::Online | Link::Leaving => format!("[{room}] "),
         Link::Connecting | Link::Greeting | Link::AskingNick | Link::Offline => format!("[{room}, offline] "),

@@ -52,7 +52,7 @@ pub(crate) fn gap(room: &RoomName, after: u64, before: u64) -> String {
 
 /// The line above a room's last messages.
 pub(crate) fn history(room: &RoomName, count: usize) -> String {
-    let place = if room.is_direct() { "between the two of you".to_owned() } else { format!("in {room}") };
+    let place = place(room);
     match count {
         0 => format!("Server: no messages {place} yet."),
         1 => format!("Server: the last message {place}:"),
@@ -60,13 +60,18 @@ pub(crate) fn history(room: &RoomName, count: usize) -> String {
     }
 }
 
+/// Where something was said.
+pub(crate) fn place(room: &RoomName) -> String {
+    if room.is_direct() { "between the two of you".to_owned() } else { format!("in {room}") }
+}
+
 /// The line above what was found in a room's log, `older` than what was found before.
 pub(crate) fn found(room: &RoomName, count: usize, older: bool) -> String {
     let older = if older { "older " } else { "" };
     match count {
-        0 => format!("Server: nothing {older}found in {room}."),
-        1 => format!("Server: one {older}message found in {room}:"),
-        _ => format!("Server: {} {older}messages found in {room}:", render::grouped(count)),
+        0 => format!("Server: nothing {older}found {}.", place(room)),
+        1 => format!("Server: one {older}message found {}:", place(room)),
+        _ => format!("Server: {} {older}messages found {}:", render::grouped(count), place(room)),
     }
 }
 

@@ -136,6 +136,47 @@ async fn messages_are_changed_withdrawn_answered_and_found() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_conversation_of_two_is_as_good_as_a_room() {
+    let server = TestServer::start().await;
+    let (state, address) = (Folder::new(), server.tcp().to_string());
+    let mut bob = LineClient::enter(&server, "bob").await;
+    let mut terminal = enter(&state, &address).await;
+    terminal.type_in("in the lobby\r").await;
+    terminal.shows("alice: in the lobby").await;
+    terminal.type_in("/dm bob\r").await;
+    terminal.shows("-- What you write goes to bob alone now. /leave ends").await;
+    terminal.shows_last("[DM to bob]").await;
+    terminal.type_in("helo bob\r/edit hello bob\r").await;
+    bob.until("Server: alice changed a message between the two of you to: hello bob").await;
+    terminal.shows("Server: alice changed a message between the two of").await;
+    bob.send_line("/dm alice right?").await;
+    terminal.shows("[DM] bob: right?").await;
+    terminal.type_in("/reply bob yes\r").await;
+    bob.until("[DM] alice: (in reply to bob) yes").await;
+    terminal.shows("[DM to bob] alice: (in reply to bob) yes").await;
+    terminal.type_in("/delete\r").await;
+    terminal.shows("Server: alice withdrew a message").await;
+    terminal.type_in("/search HELLO\r").await;
+    terminal.shows("Server: one message found between the two of you:").await;
+    terminal.shows("[DM to bob] alice: hello bob (edited)").await;
+    terminal.type_in("/search lobby\r").await;
+    terminal.shows("Server: nothing found between the two of you.").await;
+    // What is said elsewhere meanwhile is not read.
+    bob.send_line("for everybody").await;
+    terminal.shows("(unread: lobby 1)").await;
+    terminal.type_in("/leave\r").await;
+    terminal.shows("-- What you write goes to lobby again.").await;
+    terminal.shows_last("[lobby]").await;
+    terminal.type_in("/edit in this lobby\r").await;
+    bob.until("Server: alice changed a message to: in this lobby").await;
+    // Who comes back to it is shown what was said.
+    terminal.type_in("\u{c}/dm bob\r").await;
+    terminal.shows("[DM] bob: right?").await;
+    terminal.shows_last("[DM to bob]").await;
+    server.stop().await;
+}
+
 /// A server with what it has stored in `data`, on `tcp`, for as long as the handle lives.
 async fn serve(data: &Path, tcp: &str) -> (Child, SocketAddr) {
     let mut child = TestServer::command()
