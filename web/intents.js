@@ -34,12 +34,8 @@ export function carryOut(state, intent, now) {
     case "help": return { ...state, dialog: "help" };
     case "quit": return signOut(state, false);
     case "reply": return reply(state, intent.to, intent.text, now);
-    case "edit":
-    case "delete": {
-      const own = room && lastOwn(room, now - CHANGEABLE_MS);
-      if (!room || !own) return tell(state, "There is no message of yours here that can still be changed.", now, "error");
-      return intent.kind === "edit" ? change(state, room.key, own.seq, intent.text, now) : withdraw(state, room.key, own.seq, now);
-    }
+    case "edit": return changeLast(state, room, intent.text, now);
+    case "delete": return changeLast(state, room, null, now);
     case "search": return lookFor(state, intent.words);
     case "create": return enterRoom(state, "create", intent.room, false);
     case "join": return enterRoom(state, "join", intent.room, false);
@@ -84,6 +80,21 @@ function reply(state, to, text, now) {
   const row = room && lastOf(room, (nick) => fold(nick) === fold(to));
   if (!room || !row) return tell(state, `There is no message of ${to} here.`, now, "error");
   return write(state, room, text, false, now, { seq: row.seq, from: row.from });
+}
+
+/** Other words for what one wrote last, or none. What was never sent is changed on the spot. @param {State} state @param {Room | null} room @param {string | null} text @param {number} now @returns {State} */
+function changeLast(state, room, text, now) {
+  const waiting = room && outbox.newest(state.outbox, room.key);
+  if (waiting && (waiting.state !== "queued" || waiting.tried)) {
+    return tell(state, "Your last message is still on its way; try again when it has arrived.", now, "error");
+  }
+  if (waiting) {
+    const { id } = waiting;
+    return { ...state, outbox: text === null ? outbox.without(state.outbox, id) : outbox.reworded(state.outbox, id, text) };
+  }
+  const own = room && lastOwn(room, now - CHANGEABLE_MS);
+  if (!own) return tell(state, "There is no message of yours here that can still be changed.", now, "error");
+  return text === null ? withdraw(state, room.key, own.seq, now) : change(state, room.key, own.seq, text, now);
 }
 
 /** Other words for a message of one's own. @param {State} state @param {string} key @param {number} seq @param {string} text @param {number} now @returns {State} */

@@ -27,6 +27,7 @@
  * @property {"queued" | "sent" | "unsure" | "failed"} state
  * @property {string} reason why it failed
  * @property {number | null} seq its number in the log, once acknowledged
+ * @property {boolean} [tried] whether it has ever been handed over, so that the server may have it
  * @property {number | null} seen a message in the timeline that looks like it, while its ack is still to come
  *
  * @typedef {object} Outbox
@@ -91,7 +92,7 @@ export function take(outbox, now, limits, ready) {
     tokens -= 1;
     inFlight = true;
     /** @type {Outgoing} */
-    const sent = { ...item, state: "sent" };
+    const sent = { ...item, state: "sent", tried: true };
     go.push(sent);
     return sent;
   });
@@ -116,6 +117,16 @@ function filled(outbox, now, limits) {
   const most = Math.max(1, Math.floor(limits.burst * BURST));
   const since = Math.max(0, now - outbox.filledAt) / 1000;
   return { tokens: Math.min(most, outbox.tokens + since * limits.rate * PACE) };
+}
+
+/** The newest message for a room that is not in the log, and has not failed. @param {Outbox} outbox @param {string} room @returns {Outgoing | null} */
+export function newest(outbox, room) {
+  return outbox.items.findLast((item) => item.room === room && item.kind === "send" && item.seq === null && item.state !== "failed") ?? null;
+}
+
+/** What nobody else can have seen says something else now. @param {Outbox} outbox @param {string} id @param {string} text */
+export function reworded(outbox, id, text) {
+  return change(outbox, id, (item) => ({ ...item, text }));
 }
 
 /** The log has it. It stays in view until the room has been read that far. @param {Outbox} outbox @param {string} id @param {number} seq @param {boolean} shown whether that is so already */

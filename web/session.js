@@ -83,7 +83,7 @@ export class Session {
     const kept = await this.store.all();
     this.dispatch({ type: "outbox", items: kept.filter((item) => item.client === client).map((item) => revive(item, mark(token))) });
     const stranger = link !== null && this.#token !== null && this.#token !== link.token;
-    if (stranger) this.dispatch({ type: "invited", nick, message: `This link makes you ${nick || "somebody else"} in this browser, where you were ${memory.nick.get() ?? "somebody else"}.` });
+    if (stranger) this.dispatch({ type: "invited", nick, message: `This link makes you ${nick || "somebody else"} in this browser, where you were ${memory.nick.get() ?? "somebody else"}. To stay who you are, reload the page.` });
     else if (nick && (saved || token)) this.dispatch({ type: "login", nick, automatic: true });
     return nick;
   }

@@ -69,7 +69,7 @@ export function search(dispatch) {
 /** @param {Search} state */
 function emptyWords({ phase, rows, words }) {
   if (phase === "loading" && rows.length === 0) return "Looking…";
-  if (phase === "done" && rows.length === 0) return `Nothing here has ${words}.`;
+  if (phase === "done" && rows.length === 0) return `Nothing found for ${words}.`;
   return phase === "idle" ? "Words, in any order, and “quoted phrases”." : "";
 }
 

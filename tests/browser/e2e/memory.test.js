@@ -260,7 +260,7 @@ test("a search leads to a hit in its place, and from there back to the newest me
   assert.equal(await message(page, "line 21.").count(), 0);
   // From the terminal's command, and with nothing found.
   await write(page, "/search no such words");
-  await page.getByText("Nothing here has no such words.").waitFor();
+  await page.getByText("Nothing found for no such words.").waitFor();
   await bob.close();
 });
 
@@ -279,7 +279,7 @@ test("a link makes another device the same person, and leaves the address bar", 
   // Where somebody else is already, it asks.
   const bob = await open("bob");
   await bob.goto(await linkOf(page));
-  await bob.getByText("This link makes you alicia in this browser, where you were bob.").waitFor();
+  await bob.getByText("This link makes you alicia in this browser, where you were bob. To stay who you are, reload the page.").waitFor();
   await bob.locator("#login-submit").click();
   await connected(bob);
   await bob.locator("#you-button strong", { hasText: "alicia" }).waitFor();

@@ -114,6 +114,18 @@ test("the same words from another of one's devices do not settle what is on its 
   assert.deepEqual(person.outbox, []);
 });
 
+test("what was never sent is changed on the spot, and what is on its way is waited for", () => {
+  const person = alice().message(11, "alice", "arrived").lose().write("helo").write("/edit hello");
+  assert.deepEqual(person.outbox, ["hello:queued"], "not what was said before it");
+  person.write("/delete");
+  assert.deepEqual(person.outbox, []);
+  person.write("on its way").enter();
+  assert.deepEqual(person.take("send").map(({ text }) => text), ["on its way"]);
+  person.lose().write("/edit too late");
+  assert.match(person.room.rows.at(-1).text, /still on its way/);
+  assert.deepEqual(person.outbox, ["on its way:unsure"]);
+});
+
 test("what has the id of something else is shown as failed, and sent again under another", () => {
   const person = alice().write("hi");
   const [{ id }] = person.take("send");
