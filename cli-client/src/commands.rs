@@ -1,7 +1,7 @@
 //! The commands that only this client has, beside the protocol's table.
 
 use crosstalk_protocol::slash::{self, Typed};
-use crosstalk_protocol::{ErrorReply, Nick};
+use crosstalk_protocol::{ErrorReply, Nick, Text};
 
 /// What somebody typed, understood.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,10 +20,10 @@ pub(crate) enum Order {
 
 impl Order {
     /// What the user has to say with it, if anything.
-    pub(crate) fn words(&self) -> Option<String> {
+    pub(crate) fn words(&self) -> Option<&Text> {
         match self {
             Self::Typed(Typed::Say(text) | Typed::Me(text) | Typed::Edit(text) | Typed::Reply(_, text)) => {
-                Some(text.to_string())
+                Some(text)
             }
             _ => None,
         }

@@ -135,9 +135,10 @@ fn refused(model: &mut Model, id: Option<&RequestId>, error: ErrorReply) -> Vec<
         return effects;
     }
     typed::answered(model, Some(id));
-    model.sought.take_if(|sought| sought.id == *id);
+    let sought = model.sought.take_if(|sought| sought.id == *id);
     let pending = model.outbox.take(id);
-    let text = pending.as_ref().and_then(|pending| pending.text()).cloned();
+    let text = pending.as_ref().and_then(|pending| pending.text());
+    let text = text.or_else(|| sought.as_ref()?.order.words()).cloned();
     if let Some(pending) = pending.filter(|_| model.front == Front::Terminal) {
         model.outbox.fail(pending);
     }

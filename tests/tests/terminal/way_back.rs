@@ -174,6 +174,9 @@ async fn a_conversation_of_two_is_as_good_as_a_room() {
     terminal.type_in("\u{c}/dm bob\r").await;
     terminal.shows("[DM] bob: right?").await;
     terminal.shows_last("[DM to bob]").await;
+    // With whom there is none yet, nothing can be meant, and no words are lost.
+    terminal.type_in("/dm carol\r/edit not said\r").await;
+    terminal.shows("This was not sent: not said").await;
     server.stop().await;
 }
 
