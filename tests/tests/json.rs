@@ -623,3 +623,50 @@ async fn a_slow_program_is_greeted_as_a_person_and_still_let_in() {
     assert_eq!(slow.event().await["nick"], "slow");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn how_far_a_room_was_read_is_in_every_welcome_and_answer_to_join_and_create() {
+    let server = TestServer::start().await;
+    let mut bob = JsonClient::enter(&server, "bob").await;
+    bob.say("lobby", "said before").await;
+    bob.request(json!({ "type": "create", "room": "dev" })).await;
+    let mut alice = JsonClient::tcp(server.tcp()).await;
+    let welcome = alice.hello(json!({ "nick": "alice", "client": "one" })).await;
+    let lobby = &welcome["rooms"][0];
+    assert_eq!(lobby["read"], lobby["seq"], "what was said before somebody came is not news to them");
+    let known = json!({ "nick": "alice", "token": welcome["token"], "client": "two" });
+    let mut other = JsonClient::websocket(server.http()).await;
+    other.hello(known.clone()).await;
+    let created = alice.request(json!({ "type": "create", "room": "ops" })).await;
+    let joined = alice.request(json!({ "type": "join", "room": "dev" })).await;
+    assert!(created["read"].is_u64() && joined["read"].is_u64(), "{created} {joined}");
+    bob.request(json!({ "type": "send", "to": "alice", "text": "psst" })).await;
+    alice.take_type("joined").await;
+    drop(other);
+    let mut back = JsonClient::websocket(server.http()).await;
+    let welcome = back.hello(known).await;
+    let rooms = welcome["rooms"].as_array().expect("it is a list");
+    assert_eq!(rooms.len(), 4, "{welcome}");
+    assert!(rooms.iter().all(|room| room["read"].is_u64()), "{welcome}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_object_whose_line_has_no_end_is_not_taken() {
+    let server = TestServer::start().await;
+    let mut bob = JsonClient::enter(&server, "bob").await;
+    let mut alice = TcpStream::connect(server.tcp()).await.expect("the port is open");
+    let hello = b"{\"type\":\"hello\",\"nick\":\"alice\"}\n";
+    let sends = [
+        &b"{\"type\":\"send\",\"room\":\"lobby\",\"text\":\"whole\"}\n"[..],
+        b"{\"type\":\"send\",\"room\":\"lobby\",\"text\":\"cut off\"}",
+    ];
+    for bytes in [&hello[..], sends[0], sends[1]] {
+        alice.write_all(bytes).await.expect("the server reads");
+    }
+    alice.shutdown().await.expect("a socket can be half-closed");
+    assert_eq!(bob.message().await, ("alice".to_owned(), "whole".to_owned()));
+    bob.take(|event| event["left"] == json!(["alice"])).await;
+    assert!(!bob.drain().await.iter().any(|event| event["type"] == "message"));
+    server.stop().await;
+}
