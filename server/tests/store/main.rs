@@ -4,7 +4,9 @@
 
 mod upkeep;
 
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -585,6 +587,27 @@ async fn a_newer_version_that_is_in_the_log_only_is_refused_untouched() {
     assert!(matches!(error, OpenError::Newer { found: 99, .. }), "{error}");
     let after = ["crosstalk.db", "crosstalk.db-wal"].map(|name| std::fs::read(kept.0.join(name)).unwrap());
     assert!(after == before, "a file was touched");
+}
+
+#[tokio::test]
+async fn what_is_made_is_for_its_owner_alone_and_what_is_there_stays_as_it_is() {
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let scratch = Scratch::new();
+    let set = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    set(&scratch.0, 0o755);
+    let made = scratch.0.join("made");
+    let store = Sqlite::open(&made, SqliteOptions::default()).unwrap();
+    create(&store, 1).await;
+    assert_eq!(mode(&made), 0o700);
+    for file in ["crosstalk.db", "crosstalk.db-wal", "crosstalk.db-shm", "lock"] {
+        assert_eq!(mode(&made.join(file)), 0o600, "{file}");
+    }
+    assert_eq!(mode(&scratch.0), 0o755);
+    drop(store);
+    set(&made, 0o750);
+    set(&made.join("crosstalk.db"), 0o640);
+    drop(Sqlite::open(&made, SqliteOptions::default()).unwrap());
+    assert_eq!((mode(&made), mode(&made.join("crosstalk.db"))), (0o750, 0o640));
 }
 
 #[tokio::test]

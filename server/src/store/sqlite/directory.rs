@@ -1,8 +1,9 @@
 //! The data directory: whose it is, and whether what is in it can be used. What cannot be used is not
 //! touched.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -86,8 +87,10 @@ impl Directory {
     /// Makes the directory if need be, and takes it.
     pub(super) fn claim(path: &Path) -> Result<Self, OpenError> {
         let unusable = |reason| OpenError::Directory { path: path.to_owned(), reason };
-        std::fs::create_dir_all(path).map_err(unusable)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(path.join(LOCK));
+        // What is said in private is in there.
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
+        let lock =
+            File::options().mode(PRIVATE).create(true).truncate(false).write(true).open(path.join(LOCK));
         let lock = lock.map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
@@ -108,6 +111,9 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
         Header::None => true,
         Header::Ours => false,
     };
+    if new {
+        make(path).map_err(|reason| OpenError::Directory { path: path.to_owned(), reason })?;
+    }
     let unreadable = |reason| unreadable(path, reason);
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -131,6 +137,17 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
     connection.pragma_update(None, "secure_delete", "ON").map_err(unreadable)?;
     schema::migrate(&mut connection).map_err(unreadable)?;
     Ok(connection)
+}
+
+/// The mode of files that are made: for the owner alone.
+const PRIVATE: u32 = 0o600;
+
+/// Makes an empty file. SQLite gives those that it puts beside it the same mode.
+fn make(path: &Path) -> io::Result<()> {
+    match File::options().write(true).create_new(true).mode(PRIVATE).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Opens the database of a directory for reading, also while a server uses it.
