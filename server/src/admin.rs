@@ -21,12 +21,17 @@ pub use since::Since;
 /// How many names are told to somebody who has named a room that there is not.
 const NAMES: usize = 10;
 
-/// The directory that is meant.
+/// The directory that is meant. Whoever names one means it, though the server may keep nothing.
 ///
 /// # Errors
 /// There is none.
 pub fn data_directory(config: &Config) -> anyhow::Result<PathBuf> {
-    config.data_directory()?.context("with --ephemeral (CROSSTALK_EPHEMERAL) nothing is kept")
+    if let Some(asked) = &config.data {
+        return Ok(asked.clone());
+    }
+    config
+        .data_directory()?
+        .context("with --ephemeral (CROSSTALK_EPHEMERAL) nothing is kept; name a data directory with --data")
 }
 
 /// Writes the messages of a room, oldest first.

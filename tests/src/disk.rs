@@ -31,6 +31,12 @@ impl SmallDisk {
         self.data.path()
     }
 
+    /// From now on nothing on it can be changed.
+    pub fn make_read_only(&self) {
+        let mount = Command::new("mount").args(["-o", "remount,ro"]).arg(self.path()).status();
+        assert!(mount.is_ok_and(|status| status.success()), "who can mount can mount again");
+    }
+
     /// Takes all the room that there is left.
     pub fn fill(&self) {
         use std::io::Write;

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use crosstalk_tests::disk::SmallDisk;
 use crosstalk_tests::{
-    Crowd, DataDir, Exit, JsonClient, LineTalker, Random, Talker, TestServer, Way, within,
+    Crowd, DataDir, Exit, JsonClient, LineTalker, Random, Setup, Talker, TestServer, Way, within,
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -321,4 +321,41 @@ async fn a_backup_overwrites_nothing_and_leaves_nothing_half_done() {
         assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0);
     }
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_directory_that_is_named_counts_though_the_server_would_keep_nothing() {
+    let data = DataDir::new();
+    let server = TestServer::with_data(&data, &[]).await;
+    JsonClient::enter(&server, "alice").await.say("lobby", "words").await;
+    server.stop().await;
+    let backup = data.path().join("backup");
+    let tasks: [&[&str]; 3] = [&["export", "--room", "lobby"], &["backup", path(&backup)], &["check"]];
+    for arguments in tasks {
+        let run = async |named: &[&str]| {
+            let mut command = TestServer::command();
+            command.env("CROSSTALK_EPHEMERAL", "true").args(arguments).args(named);
+            within("the task to end", command.output()).await.unwrap()
+        };
+        let done = run(&["--data", path(data.path())]).await;
+        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        let refused = run(&[]).await;
+        let why = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && why.contains("name a data directory"), "{arguments:?}: {why}");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_written_to_is_named_as_what_is_wrong() {
+    let Some(disk) = SmallDisk::mount(4 << 20) else {
+        return eprintln!("not seen: only root can have a small disk");
+    };
+    let server = Setup::durable(disk.path()).start().await;
+    server.stop().await;
+    disk.make_read_only();
+    let tasks: [&[&str]; 2] = [&["export", "--room", "lobby"], &["check"]];
+    for arguments in tasks {
+        let why = refused(disk.path(), arguments).await;
+        assert!(why.contains("may not") && why.contains("run this as the user"), "{why}");
+    }
 }

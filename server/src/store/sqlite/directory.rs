@@ -62,6 +62,16 @@ pub enum OpenError {
     /// It is something else.
     #[error("{0} is not a Crosstalk database; it is untouched: choose another directory with --data")]
     Foreign(PathBuf),
+    /// SQLite has to write beside it, even to read it, and may not.
+    #[error(
+        "cannot open {path}: SQLite has to write to {name}-wal and {name}-shm beside it, even to read it, and may not ({reason}); run this as the user whose the directory is, or on a copy of {name} and {name}-wal", name = path.file_name().unwrap_or_default().display()
+    )]
+    Unwritable {
+        /// Which file.
+        path: PathBuf,
+        /// SQLite's reason.
+        reason: rusqlite::Error,
+    },
     /// SQLite cannot read it.
     #[error("cannot read {path}: {reason}; check the disk, and restore a backup if the file is damaged")]
     Database {
@@ -191,6 +201,11 @@ pub(super) const BUSY_TIME: std::time::Duration = std::time::Duration::from_secs
 fn unreadable(path: &Path, reason: rusqlite::Error) -> OpenError {
     match reason.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign(path.to_owned()),
+        Some(
+            rusqlite::ErrorCode::CannotOpen
+            | rusqlite::ErrorCode::ReadOnly
+            | rusqlite::ErrorCode::PermissionDenied,
+        ) => OpenError::Unwritable { path: path.to_owned(), reason },
         _ => OpenError::Database { path: path.to_owned(), reason },
     }
 }
