@@ -139,6 +139,10 @@ pub const ABSENCE_TIME: Duration = Duration::from_secs(60 * 60);
 /// How long the store remembers people who do not come, with their rooms.
 pub const FORGET_TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// The same for people who have never written anything and are in no room but the lobby: whoever
+/// connects again and again, each time as somebody new, fills the disk only so far.
+pub const VISITOR_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Between two times at which it is told who is here, and may forget others.
 pub const TIDY_TIME: Duration = Duration::from_secs(6 * 60 * 60);
 

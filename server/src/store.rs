@@ -221,6 +221,11 @@ impl Change {
 pub struct Unused {
     /// People who were last seen before that, in milliseconds since 1970, can go with their seats.
     pub people_since: u64,
+    /// So can those who were last seen before that, have never written anything, and are in no room
+    /// but the lobby.
+    pub visitors_since: u64,
+    /// Which room that is.
+    pub lobby: RoomId,
     /// Direct conversations up to this number can go, if nobody has a seat in them,
     pub rooms_until: RoomId,
     /// and if they are none of these, in which there is somebody who cannot come back.

@@ -2,10 +2,13 @@
 //! direct conversations to which nobody can come back. It does not know who is here; the hub does.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crosstalk_protocol::RoomName;
 
 use super::profile::saved;
 use super::{Hub, now_ms};
-use crate::limits::FORGET_TIME;
+use crate::limits::{FORGET_TIME, VISITOR_TIME};
 use crate::store::{Change, RoomId, Unused};
 
 /// People who are saved with one transaction.
@@ -13,7 +16,7 @@ const SAVED_AT_ONCE: usize = 256;
 
 impl Hub {
     /// Has the store note that everybody who is here was seen now, and then forget, by and by, whoever
-    /// was not for [`FORGET_TIME`]. Nobody is forgotten if somebody who is here could not be noted.
+    /// was not for [`FORGET_TIME`], or for [`VISITOR_TIME`] if they left nothing behind. Nobody is forgotten if somebody who is here could not be noted.
     pub async fn tidy_up(&self) {
         if !self.store.is_durable() {
             return;
@@ -41,7 +44,10 @@ impl Hub {
                 }
             }
         }
-        let people_since = now.saturating_sub(FORGET_TIME.as_millis() as u64);
-        self.change(Change::TidyUp(Unused { people_since, rooms_until, rooms_in_use }));
+        let Some(lobby) = self.rooms.get(&RoomName::lobby()).map(|room| room.id) else { return };
+        let ago = |time: Duration| now.saturating_sub(time.as_millis() as u64);
+        let (people_since, visitors_since) = (ago(FORGET_TIME), ago(VISITOR_TIME));
+        let unused = Unused { people_since, visitors_since, lobby, rooms_until, rooms_in_use };
+        self.change(Change::TidyUp(unused));
     }
 }

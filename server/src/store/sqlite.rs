@@ -19,6 +19,7 @@ mod upkeep;
 mod uptime;
 mod writer;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -123,6 +124,7 @@ impl Sqlite {
             jobs: waiting,
             log,
             files,
+            authors: HashSet::new(),
             trouble: trouble.clone(),
             upkeep: Upkeep::new(&options, expiries.clone(), uptime),
             fault: options.fault,

@@ -269,8 +269,13 @@ async fn who_has_not_come_is_forgotten_and_conversations_without_anybody_go() {
             store.change(Change::Enter { user, room: RoomId(number), read: 0 }).await.unwrap();
         }
     }
-    let unused =
-        Unused { people_since: 100, rooms_until: RoomId(5), rooms_in_use: HashSet::from([RoomId(4)]) };
+    let unused = Unused {
+        people_since: 100,
+        visitors_since: 100,
+        lobby: RoomId(1),
+        rooms_until: RoomId(5),
+        rooms_in_use: HashSet::from([RoomId(4)]),
+    };
     store.change(Change::TidyUp(unused)).await.unwrap();
     scratch.becomes("SELECT count(*) FROM user", 1).await;
     // 2 is alice's still; in 4 there is somebody who speaks lines; 6 is newer.
@@ -344,4 +349,39 @@ async fn nothing_is_stored_while_commits_cannot_be_made_to_wait_for_the_disk() {
     tokio::time::timeout(Duration::from_secs(20), recovered).await.expect("nobody has to write for it");
     stored(&store, vec![says(ALICE, 1, kept + 1, "words")]).await;
     assert_eq!(texts(&store, 1, HistoryRange::Latest, 5_000).await.len() as u64, kept + 1);
+}
+
+#[tokio::test]
+async fn who_has_left_nothing_behind_is_forgotten_sooner() {
+    let scratch = Scratch::new();
+    let (store, _) = scratch.busy(Retention::default());
+    create(&store, 1).await;
+    create(&store, 2).await;
+    // Of those seen at 50, one has written, one has written and withdrawn it, and one is in a room.
+    for (number, at) in [(1, 50), (2, 50), (3, 50), (4, 50), (5, 150), (6, 5)] {
+        let user = UserId(number);
+        let token = TokenHash([number as u8; 32]);
+        let save = Change::SaveUser { id: user, token, nick: nick(&format!("n{number}")), hidden: false, at };
+        store.change(save).await.unwrap();
+        store.change(Change::Enter { user, room: RoomId(1), read: 0 }).await.unwrap();
+    }
+    stored(&store, vec![says(UserId(1), 1, 1, "words"), says(UserId(2), 1, 2, "words")]).await;
+    stored(&store, vec![deletes(UserId(2), 1, 3, 2), says(UserId(6), 1, 4, "words")]).await;
+    store.change(Change::Enter { user: UserId(3), room: RoomId(2), read: 0 }).await.unwrap();
+    let unused = Unused {
+        people_since: 10,
+        visitors_since: 100,
+        lobby: RoomId(1),
+        rooms_until: RoomId(2),
+        rooms_in_use: HashSet::new(),
+    };
+    store.change(Change::TidyUp(unused)).await.unwrap();
+    scratch.becomes("SELECT count(*) FROM user", 4).await;
+    assert_eq!(
+        scratch.ask("SELECT sum(id) FROM user"),
+        1 + 2 + 3 + 5,
+        "4 is gone, and 6, who was away too long"
+    );
+    assert_eq!(scratch.ask("SELECT count(*) FROM seat WHERE user IN (4, 6)"), 0);
+    assert_eq!(scratch.ask("SELECT count(*) FROM entry"), 3, "what they wrote stays");
 }

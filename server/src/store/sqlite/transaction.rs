@@ -1,6 +1,6 @@
 //! One transaction: what jobs do to the database. Nothing of it is there before it is committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crosstalk_protocol::{Deleted, Edited, Message, Record, RoomName, Seq, Text};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -21,6 +21,18 @@ pub(super) struct Transaction<'c> {
     there: BTreeMap<RoomId, bool>,
     /// Whether words were taken away that must not be on the disk any more.
     withdrawn: bool,
+    /// Authors whose rows say that they have written.
+    authors: &'c HashSet<UserId>,
+    /// Others whose rows this transaction has marked so.
+    new_authors: HashSet<UserId>,
+}
+
+/// What a committed transaction leaves to be done.
+pub(super) struct Committed {
+    /// Whether words were taken away that must not be on the disk any more.
+    pub(super) withdrawn: bool,
+    /// Authors whose rows say now that they have written.
+    pub(super) new_authors: HashSet<UserId>,
 }
 
 /// What a transaction changes about a room.
@@ -46,8 +58,12 @@ impl Growth {
 }
 
 impl<'c> Transaction<'c> {
-    /// Begins, when servers have run on the database for `uptime`.
-    pub(super) fn begin(connection: &'c Connection, uptime: &Uptime) -> rusqlite::Result<Self> {
+    /// Begins, when servers have run on the database for `uptime`. `authors` are known to have written.
+    pub(super) fn begin(
+        connection: &'c Connection,
+        uptime: &Uptime,
+        authors: &'c HashSet<UserId>,
+    ) -> rusqlite::Result<Self> {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(Self {
             connection,
@@ -56,18 +72,20 @@ impl<'c> Transaction<'c> {
             rooms: BTreeMap::new(),
             there: BTreeMap::new(),
             withdrawn: false,
+            authors,
+            new_authors: HashSet::new(),
         })
     }
 
-    /// Commits. Returns whether words were taken away.
-    pub(super) fn commit(self) -> rusqlite::Result<bool> {
-        let Self { connection, additions, rooms, withdrawn, .. } = self;
+    /// Commits.
+    pub(super) fn commit(self) -> rusqlite::Result<Committed> {
+        let Self { connection, additions, rooms, withdrawn, new_authors, .. } = self;
         additions.write(connection)?;
         for (room, growth) in rooms {
             growth.write(connection, room)?;
         }
         connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok(withdrawn)
+        Ok(Committed { withdrawn, new_authors })
     }
 
     /// Appends a batch.
@@ -121,10 +139,26 @@ impl<'c> Transaction<'c> {
                 ])?;
                 self.additions.add(id, text.clone());
                 self.grow(draft.room, seq, 1, text.as_str().len());
+                self.mark_author(draft.author)?;
             }
             outcomes.push(Outcome::Stored);
         }
         Ok(outcomes)
+    }
+
+    /// Notes that somebody has written, if they are somebody who can come back.
+    fn mark_author(&mut self, author: UserId) -> rusqlite::Result<()> {
+        if self.authors.contains(&author) || self.new_authors.contains(&author) {
+            return Ok(());
+        }
+        let marked = self
+            .connection
+            .prepare_cached("UPDATE user SET wrote = 1 WHERE id = ?1")?
+            .execute([author.0 as i64])?;
+        if marked > 0 {
+            self.new_authors.insert(author);
+        }
+        Ok(())
     }
 
     /// Whether there is such a room, as far as this transaction has come.

@@ -4,6 +4,7 @@
 //! Whoever asked is answered after the commit. If that fails, each of them is told, and nothing of
 //! what they asked for is there. Between the jobs there is upkeep, in small steps.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use super::checkpointer::Log;
 use super::fault::Fault;
 use super::files::Files;
 use super::questions;
-use super::transaction::Transaction;
+use super::transaction::{Committed, Transaction};
 use super::trouble::{AtWork, Trouble};
 use super::upkeep::Upkeep;
 use crate::store::{Change, Draft, Outcome, StoreError, StoredUser, TokenHash, UserId};
@@ -26,6 +27,9 @@ const JOBS: usize = 1_024;
 
 /// Entries of one transaction, about.
 const ENTRIES: usize = 8_192;
+
+/// People who are known to have written, so that it is noted once and not with each message.
+const AUTHORS: usize = 65_536;
 
 /// Between two attempts to write while nothing can be stored.
 const PROBE_TIME: Duration = Duration::from_secs(1);
@@ -59,6 +63,8 @@ pub(super) struct Writer {
     pub(super) jobs: Receiver<Job>,
     pub(super) log: Log,
     pub(super) files: Files,
+    /// People whose rows say that they have written, [`AUTHORS`] at most.
+    pub(super) authors: HashSet<UserId>,
     pub(super) trouble: Arc<Trouble>,
     pub(super) upkeep: Upkeep,
     pub(super) fault: Arc<Fault>,
@@ -223,7 +229,11 @@ impl Writer {
                 tracing::error!(%error, "a transaction was not rolled back");
             }
         }
-        let (done, withdrawn) = result?;
+        let (done, Committed { withdrawn, new_authors }) = result?;
+        if self.authors.len() + new_authors.len() > AUTHORS {
+            self.authors.clear();
+        }
+        self.authors.extend(new_authors);
         if withdrawn {
             self.scrub_within(SCRUB_TIME);
         }
@@ -238,8 +248,8 @@ impl Writer {
         Ok(done)
     }
 
-    fn try_transact(&self, jobs: &[Job]) -> rusqlite::Result<(Vec<Done>, bool)> {
-        let mut transaction = Transaction::begin(&self.connection, self.upkeep.uptime())?;
+    fn try_transact(&self, jobs: &[Job]) -> rusqlite::Result<(Vec<Done>, Committed)> {
+        let mut transaction = Transaction::begin(&self.connection, self.upkeep.uptime(), &self.authors)?;
         let mut done = Vec::with_capacity(jobs.len());
         for job in jobs {
             done.push(match job {

@@ -61,7 +61,9 @@ CREATE TABLE user (
     token BLOB NOT NULL UNIQUE,
     nick TEXT NOT NULL,
     hidden INTEGER NOT NULL,
-    seen_at INTEGER NOT NULL
+    seen_at INTEGER NOT NULL,
+    -- Whether they have ever written anything.
+    wrote INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE seat (

@@ -61,7 +61,9 @@ CREATE TABLE user (
     token BLOB NOT NULL UNIQUE,
     nick TEXT NOT NULL,
     hidden INTEGER NOT NULL,
-    seen_at INTEGER NOT NULL
+    seen_at INTEGER NOT NULL,
+    -- Whether they have ever written anything.
+    wrote INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE seat (
@@ -81,8 +83,8 @@ CREATE TABLE probe (id INTEGER PRIMARY KEY, filling BLOB NOT NULL) STRICT;
 CREATE VIRTUAL TABLE word USING fts5 (text, content = '', columnsize = 0, tokenize = 'ascii');
 INSERT INTO word (word, rank) VALUES ('secure-delete', 1);
 
-INSERT INTO user VALUES (7, x'00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff', 'alice', 0, 1764000000000);
-INSERT INTO user VALUES (8, x'10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff', 'bob', 1, 1764000000000);
+INSERT INTO user VALUES (7, x'00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff', 'alice', 0, 1764000000000, 1);
+INSERT INTO user VALUES (8, x'10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff', 'bob', 1, 1764000000000, 0);
 INSERT INTO room VALUES (1, 'lobby', 1764000000000, 2, 0, 1, 101, NULL, NULL, 0, 0);
 INSERT INTO room VALUES (2, '@1', 1764000000001, 0, 0, 0, 0, 7, 8, 0, 0);
 INSERT INTO entry VALUES (34359738369, 1764000000000, 7, 0, 'alice', NULL, 0, 0, NULL, NULL, NULL, 'hello');

@@ -28,11 +28,17 @@ impl Tidying {
     }
 
     fn forget_people(&mut self, connection: &Connection, after: i64) -> rusqlite::Result<Progress> {
-        let mut statement =
-            connection.prepare_cached("SELECT id, seen_at FROM user WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-        let people = statement.query_map((after, ROWS as i64), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let people: Vec<(i64, i64)> = people.collect::<rusqlite::Result<_>>()?;
-        let absent = people.iter().filter(|(_, seen_at)| (*seen_at as u64) < self.unused.people_since);
+        let Unused { people_since, visitors_since, lobby, .. } = self.unused;
+        let mut statement = connection.prepare_cached(
+            "SELECT id, seen_at, wrote OR EXISTS (SELECT 1 FROM seat WHERE user = user.id AND room <> ?3)
+             FROM user WHERE id > ?1 ORDER BY id LIMIT ?2",
+        )?;
+        let people = statement.query_map((after, ROWS as i64, lobby.0), |row| {
+            let since = if row.get(2)? { people_since } else { visitors_since };
+            Ok((row.get(0)?, (row.get::<_, i64>(1)? as u64) < since))
+        })?;
+        let people: Vec<(i64, bool)> = people.collect::<rusqlite::Result<_>>()?;
+        let absent = people.iter().filter(|(_, is_absent)| *is_absent);
         if absent.clone().next().is_some() {
             transact(connection, |connection| {
                 for (id, _) in absent.clone() {
