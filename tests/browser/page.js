@@ -9,6 +9,8 @@ import { chromium } from "playwright-core";
 const FLAGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
+  // What a wheel moves has moved when the page is told of it.
+  "--disable-smooth-scrolling",
 ];
 /** What the browser itself writes when a server is gone; no page can prevent it. */
 const UNREACHABLE = /WebSocket connection to .* failed|net::ERR_(CONNECTION_REFUSED|INTERNET_DISCONNECTED|CONNECTION_RESET)/;
