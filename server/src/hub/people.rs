@@ -90,6 +90,15 @@ impl People {
         Ok(then())
     }
 
+    /// Takes the nickname off the list, unless the person is connected by now. It is theirs until
+    /// [`People::goodbye`].
+    pub(super) fn fade(&self, user: &User) {
+        let mut register = lock(&self.register);
+        if !user.is_connected() {
+            register.visible.remove(&user.nick());
+        }
+    }
+
     /// Gives the nickname back, unless the person is connected by now. Who is not `kept` in memory
     /// is in no room as far as memory knows; what refers to them refers to no room.
     pub(super) fn goodbye(&self, user: &Arc<User>, kept: bool) {

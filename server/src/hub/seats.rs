@@ -201,6 +201,12 @@ impl Hub {
             return;
         }
         let gone = places.peers.is_empty();
+        drop(places);
+        if gone {
+            // Whoever has been told that they are gone does not find them on a list.
+            self.people.fade(user);
+        }
+        let mut places = user.places();
         // Whoever is in the lobby has it from there; once is enough.
         let told_in_lobby = places.seats.iter().any(|seat| seat.room.name.is_lobby());
         for Seat { room, .. } in &places.seats {
