@@ -134,6 +134,8 @@ async fn a_message_is_changed_answered_and_withdrawn_in_words() {
     bob.expect("Server: alice changed a message to: the cat").await;
     bob.send_line("/reply alice which cat?").await;
     alice.expect("bob: (in reply to alice) which cat?").await;
+    // Before it is withdrawn: whoever has not read it by then does not any more.
+    let answer = program.take(|event| event["reply"]["from"] == "alice").await;
     bob.send_line("/delete").await;
     bob.expect("Message withdrawn.").await;
     alice.expect("Server: bob withdrew a message.").await;
@@ -145,7 +147,6 @@ async fn a_message_is_changed_answered_and_withdrawn_in_words() {
     assert_eq!(backlog(&mut bob).await, ["Server: the last message in lobby:", "alice: the cat (edited)"]);
     let edited = program.take_type("edited").await;
     assert_eq!((&edited["target"], &edited["text"]), (&json!(1), &json!("the cat")));
-    let answer = program.take(|event| event["reply"]["from"] == "alice").await;
     assert_eq!(program.take_type("deleted").await["target"], answer["seq"]);
     server.stop().await;
 }

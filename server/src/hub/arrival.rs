@@ -66,8 +66,9 @@ impl Hub {
         let replaced = self.people.hello(&user, nick, None, || {
             let mut places = user.places();
             places.loaded = true;
-            places.connect(&peer)
+            Some(places.connect(&peer))
         })?;
+        let replaced = replaced.expect("whoever is new is connected");
         let mut arrival = Arrival { peer, token, resumed: false, replaced };
         if let Some(change) = saved(&user)
             && let Err(error) = self.store.change(change).await

@@ -54,20 +54,24 @@ impl People {
     }
 
     /// Gives `user`, who is about to connect, the nickname `nick`. Who is connected already keeps
-    /// the one they have; who is not is out of sight as `hidden` says, if it does. `then` is called while nobody else can take the name or the person away.
+    /// the one they have; who is not is out of sight as `hidden` says, if it does. `connect` is called
+    /// while nobody else can take the name or the person away; if it returns `None`, nothing has
+    /// happened.
     pub(super) fn hello<T>(
         &self,
         user: &Arc<User>,
         nick: &Nick,
         hidden: Option<bool>,
-        then: impl FnOnce() -> T,
-    ) -> Result<T, ErrorReply> {
+        connect: impl FnOnce() -> Option<T>,
+    ) -> Result<Option<T>, ErrorReply> {
         let mut register = lock(&self.register);
-        if !user.is_connected() {
-            let skeletons = nick.skeletons();
-            if register.is_taken(&skeletons, user.id) {
-                return Err(nick_taken(nick));
-            }
+        let arrives = !user.is_connected();
+        let skeletons = nick.skeletons();
+        if arrives && register.is_taken(&skeletons, user.id) {
+            return Err(nick_taken(nick));
+        }
+        let Some(connected) = connect() else { return Ok(None) };
+        if arrives {
             // Their last connection may be about to give the name back.
             let before = user.nick();
             if register.by_skeleton.get(&before.skeletons()[0]).is_some_and(|holder| holder.id == user.id) {
@@ -87,7 +91,7 @@ impl People {
                 register.visible.insert(nick.clone());
             }
         }
-        Ok(then())
+        Ok(Some(connected))
     }
 
     /// Takes the nickname off the list, unless the person is connected by now. It is theirs until
