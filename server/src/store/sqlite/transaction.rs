@@ -21,7 +21,7 @@ pub(super) struct Transaction<'c> {
     there: BTreeMap<RoomId, bool>,
     /// Whether words were taken away that must not be on the disk any more.
     withdrawn: bool,
-    /// Authors whose rows say that they have written.
+    /// Authors whose rows, if they have any, say that they have written.
     authors: &'c HashSet<UserId>,
     /// Others whose rows this transaction has marked so.
     new_authors: HashSet<UserId>,
@@ -151,13 +151,11 @@ impl<'c> Transaction<'c> {
         if self.authors.contains(&author) || self.new_authors.contains(&author) {
             return Ok(());
         }
-        let marked = self
-            .connection
+        // Who cannot come back has no row, and need not be looked for with each message either.
+        self.connection
             .prepare_cached("UPDATE user SET wrote = 1 WHERE id = ?1")?
             .execute([author.0 as i64])?;
-        if marked > 0 {
-            self.new_authors.insert(author);
-        }
+        self.new_authors.insert(author);
         Ok(())
     }
 
