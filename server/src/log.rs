@@ -79,6 +79,8 @@ struct Tail {
     /// Entries in `segments`.
     entries: usize,
     last_seq: Seq,
+    /// Whether more may have been stored than the log was made with.
+    tentative: bool,
     /// Entries up to this number are in no segment.
     cut: Seq,
     /// The newest entries, for those who come late.
@@ -95,6 +97,7 @@ impl Log {
             first: 0,
             entries: 0,
             last_seq,
+            tentative: false,
             cut: last_seq,
             kept: Kept::new(last_seq, expired),
         };
@@ -163,11 +166,22 @@ impl Log {
         drop(dropped); // Freed outside the lock.
     }
 
-    /// Begins behind `last_seq`, where the store has come to while the room was not in memory.
-    /// Nothing changes once something was appended.
-    pub fn catch_up(&self, last_seq: Seq) {
+    /// Marks the log as one that was made with what the store had said before, while others might still
+    /// write. Nothing may be appended until it is settled.
+    pub fn set_tentative(&self) {
+        self.tail_mut().tentative = true;
+    }
+
+    /// Whether the store has to be asked again how far it has come.
+    pub fn is_tentative(&self) -> bool {
+        self.tail().tentative
+    }
+
+    /// Begins behind `last_seq`, which the store has said since the log was made. A log that is settled
+    /// knows better: what it numbers is stored before it is here.
+    pub fn settle(&self, last_seq: Seq) {
         let mut tail = self.tail_mut();
-        if self.end.load(Ordering::Relaxed) == 0 && tail.last_seq < last_seq {
+        if std::mem::take(&mut tail.tentative) && tail.last_seq < last_seq {
             (tail.last_seq, tail.cut) = (last_seq, last_seq);
             tail.kept.catch_up(last_seq);
         }

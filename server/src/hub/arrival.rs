@@ -132,14 +132,14 @@ impl Hub {
         let StoredUser { id, nick, hidden, seats } = stored;
         let user = self.people.get_or_insert(id, || User::new(id, Some(token), nick, hidden));
         user.know(token);
-        let has_directs = seats.iter().any(|seat| seat.with.is_some());
         let seats: Vec<Seat> = seats.into_iter().filter_map(|seat| self.stored_seat(seat)).collect();
-        if has_directs {
-            // What was said between looking and finding the conversation in memory, or putting it
-            // there, was said in a room that memory has forgotten: the store knows its number.
+        if seats.iter().any(|seat| seat.room.log.is_tentative()) {
+            // What was said between looking and putting the conversation into memory was said in a room
+            // that memory has forgotten: the store knows its number. Nobody says anything there before
+            // they have come this way themselves.
             for seat in look_up().await?.into_iter().flat_map(|stored| stored.seats) {
                 if let Some(Seat { room, .. }) = seats.iter().find(|known| known.room.id == seat.room.id) {
-                    room.log.catch_up(seat.room.last_seq);
+                    room.log.settle(seat.room.last_seq);
                 }
             }
         }
@@ -154,7 +154,11 @@ impl Hub {
             return Some(Seat { room: current, read, with: None });
         };
         let with = self.people.get_or_insert(id, || User::absent(id, nick, returns));
-        let room = self.directs.load(room.id, || self.stored_room(room));
+        let room = self.directs.load(room.id, || {
+            let room = self.stored_room(room);
+            room.log.set_tentative();
+            room
+        });
         Some(Seat { room, read, with: Some(with) })
     }
 

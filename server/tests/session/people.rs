@@ -8,7 +8,9 @@ use crosstalk_protocol::{
     Command, DisconnectCode, EntryRoom, ErrorCode, Event, HistoryRange, Nick, Page, Position, RoomName, Seq,
     Target, Text, Token,
 };
+use crosstalk_server::hub::Hub;
 use crosstalk_server::segment::Encoding;
+use crosstalk_server::sequencer;
 
 use crate::client::{Client, Hello, hub, hubs, texts};
 use crate::keeper::{Keeper, Scratch};
@@ -208,6 +210,38 @@ async fn a_direct_conversation_outlives_connections_and_waits_for_who_is_away() 
         assert_eq!(said, ["one", "while you were away", "three"]);
         assert_eq!(whisper(&mut bob, "nobody", "psst").await, Err(ErrorCode::NoSuchUser));
     }
+}
+
+#[tokio::test]
+async fn what_is_stored_and_not_shown_yet_is_not_taken_for_what_was_read() {
+    let scratch = Scratch::new();
+    let store = scratch.store();
+    let (alices, bobs) = {
+        let hub = hub(store.clone()).await;
+        let mut alice = Client::enter(&hub, "alice", None).await;
+        let bob = Client::enter(&hub, "bob", None).await;
+        whisper(&mut alice, "bob", "one").await.unwrap();
+        (alice.token(), bob.token())
+    };
+    // The conversation is in no memory. Its second message is stored, and its sequencer rests.
+    let (hub, drafts) = Hub::new(store.clone()).await.unwrap();
+    let hub = Arc::new(hub);
+    let mut sequencer = pin!(sequencer::run(drafts, store.clone()));
+    let mut alice = Client::resume(&hub, "alice", &alices).await;
+    let say = Command::Send {
+        to: Target::Room(alice.rooms().pop().unwrap().room),
+        text: Text::clean("two").unwrap(),
+        action: false,
+        reply: None,
+    };
+    alice.ask(say).await.unwrap();
+    assert!(first_poll(&mut sequencer).await.is_pending());
+    let mut bob = Client::resume(&hub, "bob", &bobs).await;
+    tokio::select! {
+        () = sequencer => unreachable!("the hub is there"),
+        () = alice.settle() => {}
+    }
+    assert_eq!(texts(&bob.read().await), ["two"]);
 }
 
 async fn whisper(client: &mut Client, to: &str, text: &str) -> Result<(), ErrorCode> {
