@@ -71,6 +71,8 @@ impl LineTalker {
                 }
                 if from != "Server" && !from.starts_with(['[', '*']) {
                     moment.arrivals.send_modify(|count| *count += 1);
+                    // Who is slow is shown a message that has been changed as it is by then.
+                    let text = text.strip_suffix(" (edited)").unwrap_or(text);
                     life.push((from.to_owned(), text.to_owned()));
                 }
             }
