@@ -51,12 +51,13 @@ export async function openWindow(browser, options = {}) {
   };
 }
 
-/** Opens the page and goes in as `nick`. */
+/** Opens the page, goes in as `nick` and waits for the history: what comes before it is shown as new. */
 export async function enter(page, url, nick) {
   await page.goto(url);
   await page.locator("#login-nick").fill(nick);
   await page.keyboard.press("Enter");
   await page.locator("#status-text", { hasText: /^Connected$/ }).waitFor();
+  await page.locator("#beginning:not([hidden]), #older:not([hidden], :disabled)").first().waitFor({ state: "attached" });
 }
 
 /** Writes into the field and sends. */
