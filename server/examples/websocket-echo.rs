@@ -98,7 +98,7 @@ async fn main() -> std::io::Result<()> {
         tokio::spawn(async move {
             if let Ok(Some((stream, first))) = http.serve(stream, &shutdown).await {
                 let door = Echo { decoder: Decoder::new(MESSAGE_MAX), close_code: None };
-                connection::run(stream, door, &first, &shutdown).await;
+                connection::run(&stream, door, first, &shutdown).await;
             }
         });
     }

@@ -10,6 +10,7 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
+use bytes::Bytes;
 use crosstalk_protocol::{Disconnect, DisconnectCode};
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -76,18 +77,30 @@ pub enum End {
     Failed(io::Error),
 }
 
-/// Runs a connection to its end. `first` are bytes that have been read from the socket already.
-pub async fn run<D: Door>(stream: TcpStream, mut door: D, first: &[u8], shutdown: &CancellationToken) -> End {
+/// Runs a connection to its end. `first` are bytes that have been read from the socket already: the
+/// door has them, and they are gone, before the future begins. It is that of a block, since the one of
+/// an `async fn` has room for each argument twice, and every idle connection holds it.
+pub fn run<D: Door>(
+    stream: &TcpStream,
+    mut door: D,
+    first: Bytes,
+    shutdown: &CancellationToken,
+) -> impl Future<Output = End> + Send {
     if !first.is_empty() {
-        door.receive(first);
+        door.receive(&first);
     }
-    let mut out = Outgoing::default();
-    let end = serve(&stream, &mut door, &mut out, shutdown).await;
-    match &end {
-        End::Disconnect(code) => say_farewell(&stream, &mut door, out, &Disconnect::from(*code)).await,
-        End::HungUp | End::Failed(_) => drop(door),
+    drop(first);
+    async move {
+        let mut out = Outgoing::default();
+        let end = serve(stream, &mut door, &mut out, shutdown).await;
+        match &end {
+            End::Disconnect(code) => {
+                say_farewell(stream, &mut door, &mut out, &Disconnect::from(*code)).await
+            }
+            End::HungUp | End::Failed(_) => drop(door),
+        }
+        end
     }
-    end
 }
 
 async fn serve<D: Door>(
@@ -236,13 +249,18 @@ fn read<D: Door>(stream: &TcpStream, door: &mut D) -> io::Result<bool> {
 }
 
 /// Tells the peer why, and closes so that it can still read it.
-async fn say_farewell<D: Door>(stream: &TcpStream, door: &mut D, mut out: Outgoing, disconnect: &Disconnect) {
+async fn say_farewell<D: Door>(
+    stream: &TcpStream,
+    door: &mut D,
+    out: &mut Outgoing,
+    disconnect: &Disconnect,
+) {
     let takes_nothing = disconnect.code == DisconnectCode::WriteTimeout;
     if !takes_nothing {
         // Receipts of what is in the log. A failing store has its own message, said below.
-        let _ = door.collect(&mut out).await;
+        let _ = door.collect(out).await;
     }
-    door.farewell(disconnect, &mut out);
+    door.farewell(disconnect, out);
     if takes_nothing {
         // What is buffered in the kernel would keep the socket for minutes.
         let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
@@ -261,9 +279,9 @@ async fn say_farewell<D: Door>(stream: &TcpStream, door: &mut D, mut out: Outgoi
 /// input would destroy the last words on their way (RFC 1122, 4.2.2.13).
 pub async fn hang_up(stream: &TcpStream) -> io::Result<()> {
     SockRef::from(stream).shutdown(std::net::Shutdown::Write)?;
-    let mut buffer = [0; 512];
     loop {
         stream.readable().await?;
+        let mut buffer = [0; 512];
         match stream.try_read(&mut buffer) {
             Ok(0) => return Ok(()),
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use bytes::Bytes;
 use crosstalk_protocol::DisconnectCode;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -30,14 +31,14 @@ const REQUESTS: [&[u8]; 9] =
 ///
 /// # Errors
 /// The network's, or that there was no hello in time.
-pub async fn detect(stream: &TcpStream, greet: bool) -> io::Result<Result<(Kind, Vec<u8>), DisconnectCode>> {
+pub async fn detect(stream: &TcpStream, greet: bool) -> io::Result<Result<(Kind, Bytes), DisconnectCode>> {
     let start = Instant::now();
     let mut greeted = false;
     let mut first = Vec::new();
     let mut complete_by = None;
     loop {
         match kind(&first) {
-            Some(kind) => return Ok(Ok((kind, first))),
+            Some(kind) => return Ok(Ok((kind, first.into()))),
             None if !first.is_empty() => {
                 _ = complete_by.get_or_insert_with(|| Instant::now() + DETECTION_TIME)
             }
@@ -50,13 +51,13 @@ pub async fn detect(stream: &TcpStream, greet: bool) -> io::Result<Result<(Kind,
                 let mut buffer = [0; 1024];
                 match stream.try_read(&mut buffer) {
                     Ok(0) if first.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    Ok(0) => return Ok(Ok((Kind::Lines, first))),
+                    Ok(0) => return Ok(Ok((Kind::Lines, first.into()))),
                     Ok(len) => first.extend_from_slice(&buffer[..len]),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(error) => return Err(error),
                 }
             }
-            Err(_) if !first.is_empty() => return Ok(Ok((Kind::Lines, first))),
+            Err(_) if !first.is_empty() => return Ok(Ok((Kind::Lines, first.into()))),
             Err(_) if greeted || !greet => return Ok(Err(DisconnectCode::HelloTimeout)),
             Err(_) => {
                 // The socket is new and its buffer empty: this is taken at once or never.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use crosstalk_protocol::{Disconnect, DisconnectCode, Event};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
@@ -100,8 +101,12 @@ fn admit(stream: TcpStream, peer: SocketAddr, port: Port, context: &Arc<Context>
         Ok(permit) => {
             let span =
                 tracing::info_span!("connection", id, %peer, transport = field::Empty, nick = field::Empty);
-            let task = connected(stream, port, id, context.clone(), permit).instrument(span);
-            context.tracker.spawn(task);
+            let context = context.clone();
+            let tracker = context.tracker.clone();
+            match port {
+                Port::Tcp => tracker.spawn(tcp(stream, id, context, permit).instrument(span)),
+                Port::Http => tracker.spawn(http(stream, id, context, permit).instrument(span)),
+            };
         }
         Err(code) => {
             tracing::debug!(id, %peer, ?code, "turned away");
@@ -115,14 +120,50 @@ fn admit(stream: TcpStream, peer: SocketAddr, port: Port, context: &Arc<Context>
     }
 }
 
-async fn connected(stream: TcpStream, port: Port, id: u64, context: Arc<Context>, permit: Permit) {
+/// Sees a connection to the TCP port to its end.
+async fn tcp(stream: TcpStream, id: u64, context: Arc<Context>, permit: Permit) {
     tracing::debug!("accepted");
     let served = match prepare(&stream) {
-        Ok(()) if port == Port::Tcp => serve_tcp(stream, id, &context).await,
-        Ok(()) => serve_http(stream, id, &context).await,
+        Ok(()) => serve_tcp(&stream, id, &context).await,
         Err(error) => Err(error),
     };
-    drop(permit);
+    drop((stream, permit));
+    note(served);
+}
+
+/// Sees a connection to the HTTP port to its end, or to where it becomes a WebSocket. That gets a task
+/// of its own, so that what HTTP took is given back.
+async fn http(stream: TcpStream, id: u64, context: Arc<Context>, permit: Permit) {
+    tracing::debug!("accepted");
+    let served = match prepare(&stream) {
+        Ok(()) => context.http.serve(stream, &context.shutdown).await.map_err(io::Error::other),
+        Err(error) => Err(error),
+    };
+    match served {
+        Ok(Some((stream, first))) => {
+            let task = websocket(stream, first, id, context.clone(), permit).in_current_span();
+            context.tracker.spawn(task);
+        }
+        served => {
+            drop(permit);
+            Span::current().record("transport", "http");
+            note(served.map(|_| None));
+        }
+    }
+}
+
+/// Sees a WebSocket to its end. `first` is what came behind the handshake.
+async fn websocket(stream: TcpStream, first: Bytes, id: u64, context: Arc<Context>, permit: Permit) {
+    Span::current().record("transport", "websocket");
+    let session = Session::new(context.hub.clone(), context.rate).opened_as(id);
+    let door = JsonDoor::new(WebSocket::new(), session);
+    let end = connection::run(&stream, door, first, &context.shutdown).await;
+    drop((stream, permit));
+    note(Ok(Some(end)));
+}
+
+/// Says in the log how a connection ended.
+fn note(served: io::Result<Option<End>>) {
     match served {
         Ok(Some(End::Disconnect(code))) => tracing::info!(?code, "closed"),
         Ok(Some(End::HungUp)) => tracing::info!("hung up"),
@@ -141,9 +182,9 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT))
 }
 
-async fn serve_tcp(stream: TcpStream, id: u64, context: &Context) -> io::Result<Option<End>> {
+async fn serve_tcp(stream: &TcpStream, id: u64, context: &Context) -> io::Result<Option<End>> {
     let detected = tokio::select! {
-        detected = detect(&stream, true) => detected?,
+        detected = detect(stream, true) => detected?,
         () = context.shutdown.cancelled() => Err(DisconnectCode::Shutdown),
     };
     Ok(Some(match detected {
@@ -151,41 +192,26 @@ async fn serve_tcp(stream: TcpStream, id: u64, context: &Context) -> io::Result<
             Span::current().record("transport", "json");
             let session = Session::new(context.hub.clone(), context.rate).opened_as(id);
             let door = JsonDoor::new(Lines::default(), session);
-            connection::run(stream, door, &first, &context.shutdown).await
+            connection::run(stream, door, first, &context.shutdown).await
         }
         Ok((Kind::Lines, first)) => {
             Span::current().record("transport", "lines");
             let from = stream.peer_addr()?.ip().to_canonical();
             let session = Session::passing(context.hub.clone(), context.rate, from);
-            connection::run(stream, LineDoor::new(session, context.backlog), &first, &context.shutdown).await
+            connection::run(stream, LineDoor::new(session, context.backlog), first, &context.shutdown).await
         }
         Ok((Kind::Http, _)) => {
             Span::current().record("transport", "http");
             let answer = wrong_port(stream.local_addr()?, context.http_port);
-            let _ = timeout(LINGER_TIME, tell(&stream, answer.as_bytes())).await;
+            let _ = timeout(LINGER_TIME, tell(stream, answer.as_bytes())).await;
             return Ok(None);
         }
         Err(code) => {
             let words = format!("\nServer: {}\n", Disconnect::from(code).message);
-            let _ = timeout(LINGER_TIME, tell(&stream, words.as_bytes())).await;
+            let _ = timeout(LINGER_TIME, tell(stream, words.as_bytes())).await;
             End::Disconnect(code)
         }
     }))
-}
-
-async fn serve_http(stream: TcpStream, id: u64, context: &Context) -> io::Result<Option<End>> {
-    match context.http.serve(stream, &context.shutdown).await.map_err(io::Error::other)? {
-        None => {
-            Span::current().record("transport", "http");
-            Ok(None)
-        }
-        Some((stream, first)) => {
-            Span::current().record("transport", "websocket");
-            let session = Session::new(context.hub.clone(), context.rate).opened_as(id);
-            let door = JsonDoor::new(WebSocket::new(), session);
-            Ok(Some(connection::run(stream, door, &first, &context.shutdown).await))
-        }
-    }
 }
 
 /// Tells a connection over the limit so, in its own words.

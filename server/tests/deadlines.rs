@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use crosstalk_protocol::DisconnectCode;
 use crosstalk_server::connection::{self, Door, End};
 use crosstalk_server::hub::Hub;
@@ -36,7 +37,9 @@ async fn connect<D: Door + 'static>(door: D) -> (TcpStream, JoinHandle<End>) {
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
     let served =
-        tokio::spawn(async move { connection::run(stream, door, &[], &CancellationToken::new()).await });
+        tokio::spawn(
+            async move { connection::run(&stream, door, Bytes::new(), &CancellationToken::new()).await },
+        );
     (client, served)
 }
 
