@@ -131,9 +131,11 @@ impl Session {
         if self.is_overrun() {
             return Err(Refusal::Disconnect(DisconnectCode::WriteTimeout));
         }
+        // What takes more room than a message that is sent is put on the heap: every idle connection has
+        // room for the largest of what is not.
         let event = match command {
             Command::Hello { nick, token, client, rooms, hidden } => {
-                self.hello(id, &nick, Hello { token, client, rooms, hidden }).await?
+                Box::pin(self.hello(id, &nick, Hello { token, client, rooms, hidden })).await?
             }
             Command::Quit => return Err(Refusal::Disconnect(DisconnectCode::Bye)),
             Command::Ping => Event::Pong { id },
@@ -144,11 +146,13 @@ impl Session {
                 return self.unless_known(sent, id).await;
             }
             Command::Edit { room, seq, text } => {
-                let sent = self.amend(&room, seq, Act::Edit { target: seq, text }, id.clone()).await;
+                let act = Act::Edit { target: seq, text };
+                let sent = Box::pin(self.amend(&room, seq, act, id.clone())).await;
                 return self.unless_known(sent, id).await;
             }
             Command::Delete { room, seq } => {
-                let sent = self.amend(&room, seq, Act::Delete { target: seq }, id.clone()).await;
+                let act = Act::Delete { target: seq };
+                let sent = Box::pin(self.amend(&room, seq, act, id.clone())).await;
                 return self.unless_known(sent, id).await;
             }
             Command::Read { room, seq } => {
@@ -161,12 +165,15 @@ impl Session {
             }
             Command::Create { room } => {
                 self.check_room_limit()?;
-                let membership = self.hub.create(self.peer()?, &room).await?;
+                let membership = Box::pin(self.hub.create(self.peer()?, &room)).await?;
                 let entered = membership.entered(self.read_in(&membership), 0);
                 self.rooms.push(membership);
                 Event::Joined { id, created: true, entered }
             }
-            Command::Join(entry) => Event::Joined { id, created: false, entered: self.enter(entry).await? },
+            Command::Join(entry) => {
+                let entered = Box::pin(self.enter(entry)).await?;
+                Event::Joined { id, created: false, entered }
+            }
             Command::Leave { room } => Event::Left { id, room: self.leave(&room).await? },
             Command::Rooms(page) => self.list_rooms(id, &page)?,
             Command::Members { room, page } => self.list_members(id, room.as_ref(), &page)?,
@@ -242,6 +249,8 @@ impl Session {
                 Err(error) => self.asides.push(Event::Error { id: None, error }),
             }
         }
+        // Most stay in the one room that they come into.
+        self.rooms.shrink_to_fit();
         let mut rooms = Vec::with_capacity(self.rooms.len());
         for membership in &self.rooms {
             let room = &membership.room;

@@ -60,7 +60,7 @@ impl Session {
 
     /// The direct conversation with `nick`, opened if need be.
     pub(super) async fn direct(&mut self, nick: &Nick) -> Result<(Arc<Room>, Arc<User>), ErrorReply> {
-        let Direct { room, with, entered } = self.hub.direct(self.peer()?, nick).await?;
+        let Direct { room, with, entered } = Box::pin(self.hub.direct(self.peer()?, nick)).await?;
         if let Some(membership) = entered {
             self.come_into(membership);
         }

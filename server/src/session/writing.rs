@@ -75,7 +75,7 @@ impl Session {
         let reply = match reply {
             None => None,
             Some(seq) => {
-                let found = self.hub.message(&room, seq).await?.ok_or_else(no_such_message)?;
+                let found = Box::pin(self.hub.message(&room, seq)).await?.ok_or_else(no_such_message)?;
                 Some(Answered { seq, from: found.message.from })
             }
         };

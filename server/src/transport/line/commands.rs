@@ -21,12 +21,13 @@ impl LineDoor {
             self.deferred = Some(typed);
             return Ok(());
         }
+        // What takes more room than a message that is said is put on the heap, as in the session.
         match typed {
             Typed::Say(text) => self.say(text, false).await?,
             Typed::Me(text) => self.say(text, true).await?,
-            Typed::Reply(nick, text) => self.answer(&nick, text).await?,
-            Typed::Edit(text) => self.edit(text).await?,
-            Typed::Delete => self.delete().await?,
+            Typed::Reply(nick, text) => Box::pin(self.answer(&nick, text)).await?,
+            Typed::Edit(text) => Box::pin(self.edit(text)).await?,
+            Typed::Delete => Box::pin(self.delete()).await?,
             Typed::Room(room, text) => self.say_in_room(room, text).await?,
             Typed::Broadcast(Some(text)) => self.broadcast(text).await?,
             Typed::Broadcast(None) => {
@@ -248,7 +249,7 @@ impl LineDoor {
     }
 
     pub(super) async fn ask(&mut self, command: Command) -> Result<Option<Event>, Refusal> {
-        match self.session.handle(Request { id: None, command }).await? {
+        match Box::pin(self.session.handle(Request { id: None, command })).await? {
             Reply::Event(event) => Ok(Some(event)),
             Reply::None => Ok(None),
         }
