@@ -54,6 +54,17 @@ pub(crate) fn send(room: &str, id: u64, text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\"}\n");
 }
 
+/// Appends the `message` that somebody in the room gets, as the server writes it.
+pub(crate) fn message(room: &str, text: &[u8], out: &mut Vec<u8>) {
+    let (start, middle) = (
+        br#"{"type":"message","room":""#,
+        br#"","seq":1234567,"at":1767225600000,"from":"sender0","text":""#,
+    );
+    for part in [start.as_slice(), room.as_bytes(), middle, text, b"\"}"] {
+        out.extend_from_slice(part);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crosstalk_protocol::{Command, Event, RequestId, RoomName, json};

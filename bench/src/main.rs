@@ -5,24 +5,34 @@
 //! processor time holds still where the clock on the wall does not.
 
 mod catch_up;
+mod chatter;
 mod clock;
 mod connection;
+mod crowd;
 mod disk;
+mod door;
 mod durable;
-mod fanout_durable;
+mod fanout;
 mod fill;
 mod frames;
 mod histogram;
+mod idle;
+mod mark;
 mod options;
 mod process;
 mod random;
 mod readers;
+mod relay;
 mod report;
+mod rooms;
 mod search;
 mod senders;
 mod server;
+mod stalled;
 mod startup;
 mod stored;
+mod storm;
+mod traffic;
 mod words;
 
 use std::process::ExitCode;
@@ -44,10 +54,20 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Scenario {
+    /// Memory of connections that say nothing
+    Idle(idle::Idle),
+    /// Very many people join at once, and leave at once
+    Storm(storm::Storm),
+    /// Readers that stop reading, and what the others notice
+    Stalled(stalled::Stalled),
+    /// A room in which everybody says something now and then
+    Chatter(chatter::Chatter),
+    /// Very many small rooms, beside a large one
+    Rooms(rooms::Rooms),
     /// Messages acknowledged a second, and how long it takes
     Durable(durable::Durable),
-    /// A fan-out that is stored against one that is not
-    FanoutDurable(fanout_durable::FanoutDurable),
+    /// What a delivery to many readers costs, and how long it takes
+    Fanout(fanout::Fanout),
     /// Make a data directory with very many messages
     Fill(fill::Fill),
     /// How long a server with very many messages takes to start, and its memory
@@ -58,6 +78,9 @@ enum Scenario {
     CatchUp(catch_up::CatchUp),
     /// What it costs on this disk to be sure that something is there
     Disk(disk::Disk),
+    /// The limit as a server of its own: it copies what it reads to everybody else
+    #[command(hide = true)]
+    Relay,
 }
 
 fn main() -> ExitCode {
@@ -78,12 +101,18 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let rows = LocalSet::new().block_on(&runtime, async {
         match scenario {
             Scenario::Durable(durable) => durable::run(options, durable).await,
-            Scenario::FanoutDurable(fanout) => fanout_durable::run(options, fanout).await,
+            Scenario::Fanout(fanout) => fanout::run(options, fanout).await,
+            Scenario::Idle(idle) => idle::run(options, idle).await,
+            Scenario::Storm(storm) => storm::run(options, storm).await,
+            Scenario::Stalled(stalled) => stalled::run(options, stalled).await,
+            Scenario::Chatter(chatter) => chatter::run(options, chatter).await,
+            Scenario::Rooms(rooms) => rooms::run(options, rooms).await,
             Scenario::Fill(fill) => fill::run(fill).await,
             Scenario::Startup(startup) => startup::run(options, startup).await,
             Scenario::Search(search) => search::run(options, search).await,
             Scenario::CatchUp(catch_up) => catch_up::run(options, catch_up).await,
             Scenario::Disk(disk) => disk::run(options, disk),
+            Scenario::Relay => relay::run().map(|()| Vec::new()),
         }
     })?;
     let rows = if options.all { rows } else { report::medians(&rows) };

@@ -42,8 +42,8 @@ pub(crate) struct Options {
 /// What the server is to keep.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Modes {
-    /// Values of the server's --sync, or ephemeral
-    #[arg(long, value_name = "MODE,…", value_delimiter = ',', default_value = "full,normal,off,ephemeral")]
+    /// Values of the server's --sync, or ephemeral; of fanout also limit
+    #[arg(long, value_name = "MODE,…", value_delimiter = ',', default_value = "ephemeral,full")]
     pub(crate) modes: Vec<Mode>,
 }
 

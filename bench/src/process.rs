@@ -20,9 +20,9 @@ pub(crate) struct CpuTime {
 }
 
 impl CpuTime {
-    /// In both.
+    /// In both: by the scheduler's finer clock, which knows threads that are still there, or by ticks.
     pub(crate) fn total(&self) -> u64 {
-        self.user + self.system
+        self.threads.values().sum::<u64>().max(self.user + self.system)
     }
 
     /// What was used since `earlier`.
