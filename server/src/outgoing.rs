@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
 use bytes::{Buf, Bytes};
+use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::limits::WRITE_BUFFERS;
@@ -12,6 +14,9 @@ use crate::limits::WRITE_BUFFERS;
 /// Bytes on their way to one peer, in order.
 #[derive(Debug, Default)]
 pub struct Outgoing {
+    /// The first chunk, which is nearly always the only one; empty only if there is none.
+    first: Bytes,
+    /// Those behind it.
     chunks: VecDeque<Bytes>,
     /// The open end, to which private replies are appended.
     replies: Vec<u8>,
@@ -24,8 +29,16 @@ impl Outgoing {
     /// Puts shared bytes at the end, without copying them.
     pub fn push(&mut self, bytes: Bytes) {
         self.close_replies();
+        self.append(bytes);
+    }
+
+    fn append(&mut self, bytes: Bytes) {
         self.len += bytes.len();
-        self.chunks.push_back(bytes);
+        if self.first.is_empty() {
+            self.first = bytes;
+        } else {
+            self.chunks.push_back(bytes);
+        }
     }
 
     /// Appends private bytes with `encode`.
@@ -38,9 +51,8 @@ impl Outgoing {
     /// Removes a line feed at the very end.
     pub fn trim_line_feed(&mut self) {
         if self.replies.is_empty() {
-            if let Some(last) = self.chunks.back_mut()
-                && last.ends_with(b"\n")
-            {
+            let last = self.chunks.back_mut().unwrap_or(&mut self.first);
+            if last.ends_with(b"\n") {
                 last.truncate(last.len() - 1);
                 self.len -= 1;
             }
@@ -77,13 +89,7 @@ impl Outgoing {
     pub fn write_to(&mut self, stream: &TcpStream) -> io::Result<bool> {
         self.close_replies();
         while self.len > 0 {
-            let mut slices = [IoSlice::new(&[]); WRITE_BUFFERS];
-            let mut count = 0;
-            for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
-                *slice = IoSlice::new(chunk);
-                count += 1;
-            }
-            match stream.try_write_vectored(&slices[..count]) {
+            match self.write_once(stream) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => self.advance(written),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -96,23 +102,39 @@ impl Outgoing {
         Ok(true)
     }
 
+    /// One system call. Those that are made for sockets cost less than those for any file.
+    fn write_once(&self, stream: &TcpStream) -> io::Result<usize> {
+        if self.chunks.is_empty() {
+            return stream.try_write(&self.first);
+        }
+        let mut slices = [IoSlice::new(&[]); WRITE_BUFFERS];
+        let mut count = 0;
+        for (slice, chunk) in slices.iter_mut().zip(std::iter::once(&self.first).chain(&self.chunks)) {
+            *slice = IoSlice::new(chunk);
+            count += 1;
+        }
+        stream.try_io(Interest::WRITABLE, || SockRef::from(stream).send_vectored(&slices[..count]))
+    }
+
     fn advance(&mut self, mut written: usize) {
         self.len -= written;
-        while let Some(chunk) = self.chunks.front_mut() {
-            if written < chunk.len() {
-                chunk.advance(written);
-                return;
+        while written >= self.first.len() {
+            written -= self.first.len();
+            match self.chunks.pop_front() {
+                Some(chunk) => self.first = chunk,
+                None => {
+                    self.first = Bytes::new();
+                    return;
+                }
             }
-            written -= chunk.len();
-            self.chunks.pop_front();
         }
+        self.first.advance(written);
     }
 
     fn close_replies(&mut self) {
         if !self.replies.is_empty() {
             let replies = Bytes::from(std::mem::take(&mut self.replies));
-            self.len += replies.len();
-            self.chunks.push_back(replies);
+            self.append(replies);
         }
     }
 }
