@@ -2,15 +2,16 @@
 //! loop, with a session that sends back what it gets. The conformance cases run against it.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use crosstalk_protocol::{Disconnect, DisconnectCode};
 use crosstalk_server::connection::{self, Door};
 use crosstalk_server::http::{Http, HttpOptions};
 use crosstalk_server::outgoing::Outgoing;
+use crosstalk_server::shutdown::Shutdown;
 use crosstalk_server::transport::websocket::frame::{self, Decoder, Incoming, Opcode};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 /// The largest message of the conformance cases.
 const MESSAGE_MAX: usize = 16 * 1024 * 1024;
@@ -55,8 +56,8 @@ impl Door for Echo {
         Ok(())
     }
 
-    async fn rung(&self) {
-        std::future::pending().await
+    fn poll_rung(&self, _: &Context<'_>) -> Poll<()> {
+        Poll::Pending
     }
 
     fn has_news(&self) -> bool {
@@ -85,7 +86,7 @@ impl Door for Echo {
 async fn main() -> std::io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
-    let shutdown = CancellationToken::new();
+    let shutdown = Shutdown::default();
     let http = Arc::new(Http::new(HttpOptions {
         web_dir: None,
         allow_origins: Vec::new(),

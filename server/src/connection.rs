@@ -5,23 +5,25 @@
 //! takes nothing for [`WRITE_TIME`], and reads no further while the peer's own requests are not
 //! done, so that what a connection holds is bounded.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use crosstalk_protocol::{Disconnect, DisconnectCode};
 use socket2::SockRef;
 use tokio::net::TcpStream;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
 
 use crate::limits::{LINGER_TIME, READ_MAX, REPLIES_MAX, STOP_TIME, WRITE_TIME};
 use crate::outgoing::Outgoing;
+use crate::shutdown::Shutdown;
 
 /// An encoding with a session behind it. It has no socket and starts no timer.
-pub trait Door: Send {
+pub trait Door: Send + Sync {
     /// Takes the bytes of one read.
     fn receive(&mut self, bytes: &[u8]);
 
@@ -44,10 +46,10 @@ pub trait Door: Send {
     /// The end of the connection.
     fn collect(&mut self, out: &mut Outgoing) -> impl Future<Output = Result<(), DisconnectCode>> + Send;
 
-    /// Waits until [`Door::collect`] may have something.
-    fn rung(&self) -> impl Future<Output = ()> + Send;
+    /// Ready if [`Door::collect`] may have something that it had not before.
+    fn poll_rung(&self, context: &Context<'_>) -> Poll<()>;
 
-    /// Whether [`Door::collect`] has something now.
+    /// Whether [`Door::collect`] may have something now.
     fn has_news(&self) -> bool;
 
     /// Whether something that the peer has sent is still being worked on.
@@ -84,7 +86,7 @@ pub fn run<D: Door>(
     stream: &TcpStream,
     mut door: D,
     first: Bytes,
-    shutdown: &CancellationToken,
+    shutdown: &Shutdown,
 ) -> impl Future<Output = End> + Send {
     if !first.is_empty() {
         door.receive(&first);
@@ -103,16 +105,15 @@ pub fn run<D: Door>(
     }
 }
 
-async fn serve<D: Door>(
-    stream: &TcpStream,
-    door: &mut D,
-    out: &mut Outgoing,
-    shutdown: &CancellationToken,
-) -> End {
+async fn serve<D: Door>(stream: &TcpStream, door: &mut D, out: &mut Outgoing, shutdown: &Shutdown) -> End {
     let mut hung_up = false;
     let mut blocked_since: Option<Instant> = None;
     let mut armed_for = Instant::now() + FAR;
     let mut timer = pin!(sleep_until(armed_for));
+    let mut stop = pin!(shutdown.begun());
+    // Who is woken when the server stops. To ask for that takes a lock which everybody shares, and is
+    // done once: whoever is woken finds that it has begun.
+    let mut waiting: Option<Waker> = None;
     let mut stop_by: Option<Instant> = None;
     // A peer that has closed takes nothing more. What it had sent before is still heard, for a while.
     let mut deaf: Option<(io::Error, Instant)> = None;
@@ -127,7 +128,7 @@ async fn serve<D: Door>(
             match door.handle(out).await {
                 Ok(true) => {
                     worked = true;
-                    tokio::task::coop::consume_budget().await;
+                    consume_budget().await;
                 }
                 Ok(false) if accepts_input => drained = true,
                 Ok(false) => break,
@@ -159,8 +160,8 @@ async fn serve<D: Door>(
                 deaf.get_or_insert_with(|| (error, Instant::now() + LINGER_TIME));
             }
         }
+        let stopping = shutdown.has_begun();
         if out.is_empty() {
-            let stopping = shutdown.is_cancelled();
             let ending = hung_up || stopping;
             if ending && settled && drained && !worked {
                 return match deaf {
@@ -171,7 +172,7 @@ async fn serve<D: Door>(
             }
             let unfinished = ending && !door.is_busy();
             if unfinished || door.has_news() || (!drained && door.accepts_input()) {
-                tokio::task::coop::consume_budget().await;
+                consume_budget().await;
                 continue;
             }
         }
@@ -179,7 +180,7 @@ async fn serve<D: Door>(
         // The timer is only ever moved forward in time by its own firing: most deadlines move away
         // before they come, and moving a timer costs more than looking at the clock once too often.
         let write_deadline = blocked_since.map(|since| since + WRITE_TIME);
-        if shutdown.is_cancelled() {
+        if stopping {
             stop_by.get_or_insert_with(|| Instant::now() + STOP_TIME);
         }
         let deaf_until = deaf.as_ref().map(|(_, until)| *until);
@@ -191,22 +192,39 @@ async fn serve<D: Door>(
             timer.as_mut().reset(deadline);
         }
 
-        let stopping = shutdown.is_cancelled();
         let reads = !hung_up && !stopping && out.replies_len() < REPLIES_MAX && door.accepts_input();
-        tokio::select! {
-            () = door.rung(), if out.is_empty() => {}
-            ready = stream.writable(), if !out.is_empty() => {
-                if let Err(error) = ready {
-                    return End::Failed(error);
-                }
+        // Nobody else waits for the socket, so that there is one place for the one who does. The timer
+        // comes first: a peer that always has something to say keeps its deadlines all the same.
+        let woken = poll_fn(|context| {
+            if timer.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Ok(Woken::Timer));
             }
-            ready = stream.readable(), if reads => {
-                match ready.and_then(|()| read(stream, door)) {
-                    Ok(closed) => hung_up = closed,
-                    Err(error) => return End::Failed(error),
-                }
+            if waiting.as_ref().is_none_or(|waker| !waker.will_wake(context.waker())) {
+                let _ = stop.as_mut().poll(context);
+                waiting = Some(context.waker().clone());
             }
-            () = timer.as_mut() => {
+            if reads && let Poll::Ready(ready) = stream.poll_read_ready(context) {
+                return Poll::Ready(ready.map(|()| Woken::Readable));
+            }
+            let wakes = match out.is_empty() {
+                true => door.poll_rung(context).map(Ok),
+                false => stream.poll_write_ready(context),
+            };
+            if let Poll::Ready(ready) = wakes {
+                return Poll::Ready(ready.map(|()| Woken::Other));
+            }
+            match !stopping && shutdown.has_begun() {
+                true => Poll::Ready(Ok(Woken::Other)),
+                false => Poll::Pending,
+            }
+        });
+        match woken.await {
+            Ok(Woken::Other) => {}
+            Ok(Woken::Readable) => match read(stream, door) {
+                Ok(closed) => hung_up = closed,
+                Err(error) => return End::Failed(error),
+            },
+            Ok(Woken::Timer) => {
                 let now = Instant::now();
                 if write_deadline.is_some_and(|deadline| deadline <= now) {
                     return End::Disconnect(DisconnectCode::WriteTimeout);
@@ -220,9 +238,19 @@ async fn serve<D: Door>(
                 armed_for = now + FAR;
                 timer.as_mut().reset(armed_for);
             }
-            () = shutdown.cancelled(), if !stopping => {}
+            Err(error) => return End::Failed(error),
         }
     }
+}
+
+/// Why a connection's task goes on.
+enum Woken {
+    /// A deadline may have come.
+    Timer,
+    /// There is something to read from the socket.
+    Readable,
+    /// There is something to write, or room for it; or the server stops.
+    Other,
 }
 
 /// A time at which nothing happens.

@@ -23,11 +23,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::compression::CompressionLayer;
 
 use crate::limits::{HTTP_CONNECTION_TIME, HTTP_HEAD_MAX, HTTP_HEAD_TIME, STOP_TIME};
+use crate::shutdown::Shutdown;
 use upgrade::{AllowedOrigins, Slot};
 
 pub use upgrade::Origin;
@@ -39,7 +39,7 @@ pub struct HttpOptions {
     /// Origins that may connect besides the page's own, such as `https://chat.example.org`.
     pub allow_origins: Vec<Origin>,
     /// Cancelled when the server stops: then it is not ready.
-    pub stopping: CancellationToken,
+    pub stopping: Shutdown,
     /// Why nothing can be stored at the moment, if so: then it is not ready, either.
     pub trouble: Arc<dyn Fn() -> Option<String> + Send + Sync>,
 }
@@ -57,7 +57,7 @@ impl Http {
         let origins = AllowedOrigins::new(allow_origins);
         let ready = move || async move {
             match trouble() {
-                _ if stopping.is_cancelled() => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
+                _ if stopping.has_begun() => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
                 Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("cannot store: {why}\n")),
                 None => (StatusCode::OK, "ready\n".to_owned()),
             }
@@ -75,14 +75,14 @@ impl Http {
     }
 
     /// Serves one connection until it ends, or becomes a WebSocket: then it is returned with the
-    /// bytes behind the request. When `shutdown` is cancelled, the request in progress is the last.
+    /// bytes behind the request. When `shutdown` begins, the request in progress is the last.
     ///
     /// # Errors
     /// Hyper's: the peer's HTTP, or the network.
     pub async fn serve(
         &self,
         stream: TcpStream,
-        shutdown: &CancellationToken,
+        shutdown: &Shutdown,
     ) -> Result<Option<(TcpStream, Bytes)>, hyper::Error> {
         let slot = Slot::default();
         let with_slot = slot.clone();
@@ -105,7 +105,7 @@ impl Http {
                     served?;
                     break;
                 }
-                () = shutdown.cancelled(), if !last_request => {}
+                () = shutdown.begun(), if !last_request => {}
                 () = end.as_mut() => if last_request { return Ok(None) },
             }
             last_request = true;

@@ -24,6 +24,7 @@
 
 pub mod admin;
 pub mod admission;
+mod bell;
 pub mod config;
 pub mod connection;
 pub mod detection;
@@ -42,6 +43,7 @@ pub mod segment;
 pub mod sequencer;
 mod server;
 pub mod session;
+pub mod shutdown;
 pub mod store;
 pub mod transport;
 pub mod upkeep;

@@ -12,7 +12,6 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, field};
 
@@ -26,6 +25,7 @@ use crate::limits::{
 };
 use crate::segment::encode_json;
 use crate::session::Session;
+use crate::shutdown::Shutdown;
 use crate::transport::json::{JsonDoor, Lines};
 use crate::transport::line::LineDoor;
 use crate::transport::websocket::WebSocket;
@@ -49,7 +49,7 @@ pub struct Context {
     /// Every task.
     pub tracker: TaskTracker,
     /// What ends every task.
-    pub shutdown: CancellationToken,
+    pub shutdown: Shutdown,
 }
 
 /// Which port a connection came to.
@@ -71,7 +71,7 @@ pub async fn accept(listener: TcpListener, port: Port, context: Arc<Context>) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = context.shutdown.cancelled() => return,
+            () = context.shutdown.begun() => return,
         };
         match accepted {
             Ok((stream, peer)) => admit(stream, peer, port, &context),
@@ -185,7 +185,7 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 async fn serve_tcp(stream: &TcpStream, id: u64, context: &Context) -> io::Result<Option<End>> {
     let detected = tokio::select! {
         detected = detect(stream, true) => detected?,
-        () = context.shutdown.cancelled() => Err(DisconnectCode::Shutdown),
+        () = context.shutdown.begun() => Err(DisconnectCode::Shutdown),
     };
     Ok(Some(match detected {
         Ok((Kind::Json, first)) => {

@@ -2,17 +2,17 @@
 //! there is something to read. The hub never waits for a peer; it leaves mail and rings.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use crosstalk_protocol::{ErrorReply, Event, RequestId, RoomName, Seq};
-use futures_util::task::AtomicWaker;
 
+use crate::bell::{Bell, Causes};
 use crate::hub::Membership;
 use crate::limits::{IN_FLIGHT_MAX, MAIL_MAX};
 use crate::room::Room;
+use crate::store::RoomId;
 use crate::user::User;
 
 /// Tells connections apart, for as long as the server runs.
@@ -67,6 +67,8 @@ pub struct Peer {
     /// The number of its connection: greater than those of connections that were opened before.
     pub opened: u64,
     mailbox: Mutex<Mailbox>,
+    /// How much is in it.
+    mail: AtomicUsize,
     bell: Bell,
     in_flight: AtomicUsize,
     arrived: AtomicBool,
@@ -82,6 +84,7 @@ impl Peer {
             client,
             opened,
             mailbox: Mutex::default(),
+            mail: AtomicUsize::new(0),
             bell: Bell::default(),
             in_flight: AtomicUsize::new(0),
             arrived: AtomicBool::new(false),
@@ -114,18 +117,22 @@ impl Peer {
     /// Leaves mail and rings. A session takes no requests while its mailbox is full, so that it holds
     /// a bounded number of answers; of what others cause, the mailbox holds [`MAIL_MAX`] at most.
     pub fn post(&self, mail: Mail) {
-        lock(&self.mailbox).put(mail);
+        let mut mailbox = lock(&self.mailbox);
+        mailbox.put(mail);
+        self.mail.store(mailbox.mail.len(), Ordering::Relaxed);
+        drop(mailbox);
         self.ring();
     }
 
     /// How much mail waits.
     pub fn mail_len(&self) -> usize {
-        lock(&self.mailbox).mail.len()
+        self.mail.load(Ordering::Relaxed)
     }
 
     /// Empties the mailbox.
     pub fn take_mail(&self) -> Vec<Mail> {
         let mut mailbox = lock(&self.mailbox);
+        self.mail.store(0, Ordering::Relaxed);
         mailbox.from_others = 0;
         std::mem::take(&mut mailbox.mail)
     }
@@ -136,14 +143,29 @@ impl Peer {
         lock(&self.mailbox).overrun
     }
 
-    /// Says that there is something to read.
+    /// Says that there is mail, or something else for this connection alone.
     pub fn ring(&self) {
-        self.bell.ring();
+        self.bell.ring(Causes::OWN);
     }
 
-    /// Waits until somebody rings, or returns at once if somebody has since the last call.
-    pub async fn rung(&self) {
-        self.bell.rung().await;
+    /// Says that there is something to read in a room.
+    pub(crate) fn ring_for(&self, room: RoomId) {
+        self.bell.ring(Causes::room(room));
+    }
+
+    /// Ready if somebody has rung since it was last ready or answered.
+    pub(crate) fn poll_rung(&self, context: &Context<'_>) -> Poll<()> {
+        self.bell.poll_rung(context)
+    }
+
+    /// Whether there is a ring that has not been answered.
+    pub(crate) fn is_rung(&self) -> bool {
+        self.bell.is_unanswered()
+    }
+
+    /// For what it was rung since the last answer.
+    pub(crate) fn answer(&self) -> Causes {
+        self.bell.answer()
     }
 
     /// Counts a draft that is on its way.
@@ -217,29 +239,6 @@ impl Mail {
 impl fmt::Debug for Peer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Peer").field("id", &self.id).field("user", &self.user).finish_non_exhaustive()
-    }
-}
-
-/// Wakes one task. Ringing a bell that has not been heard yet costs one atomic operation.
-#[derive(Default)]
-struct Bell {
-    rung: AtomicBool,
-    waker: AtomicWaker,
-}
-
-impl Bell {
-    fn ring(&self) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
-            self.waker.wake();
-        }
-    }
-
-    async fn rung(&self) {
-        poll_fn(|context| {
-            self.waker.register(context.waker());
-            if self.rung.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
     }
 }
 

@@ -91,7 +91,7 @@ impl Room {
     pub fn publish(&self, entries: Vec<Entry>) {
         self.log.append(entries);
         for peer in &lock(&self.members).peers {
-            peer.ring();
+            peer.ring_for(self.id);
         }
     }
 

@@ -9,7 +9,6 @@ use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
@@ -18,6 +17,7 @@ use crate::http::{Http, HttpOptions};
 use crate::hub::Hub;
 use crate::limits::DRAIN_TIME;
 use crate::listener::{self, Context};
+use crate::shutdown::Shutdown;
 use crate::store::{Durability, Ephemeral, Fault, OpenError, Sqlite, SqliteOptions, Store, StoreError};
 use crate::{presence, sequencer, upkeep};
 
@@ -88,7 +88,7 @@ impl Server {
         let presence = tokio::spawn(presence::run(hub.clone()));
         let upkeep = tokio::spawn(upkeep::run(hub.clone(), store.clone()));
 
-        let shutdown = CancellationToken::new();
+        let shutdown = Shutdown::default();
         let context = Arc::new(Context {
             hub,
             http: Http::new(HttpOptions {
@@ -134,7 +134,7 @@ impl Server {
     pub async fn stop(self) -> usize {
         let Self { context, presence, upkeep, sequencer, store, .. } = self;
         context.hub.close();
-        context.shutdown.cancel();
+        context.shutdown.begin();
         context.tracker.close();
         let drained = timeout(DRAIN_TIME, context.tracker.wait()).await;
         let cut_off = if drained.is_ok() { 0 } else { context.tracker.len() };

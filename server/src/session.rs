@@ -17,6 +17,7 @@ use crosstalk_protocol::{
 };
 use tokio::time::Instant;
 
+use crate::bell::Causes;
 use crate::hub::{Absence, Arrival, Hub, Membership, Visitor};
 use crate::limits::{BURST_FACTOR, IN_FLIGHT_MAX, ROOMS_PER_CONNECTION};
 use crate::peer::Peer;
@@ -72,6 +73,8 @@ pub struct Session {
     /// Since hello.
     peer: Option<Arc<Peer>>,
     rooms: Vec<Membership>,
+    /// In which of them there may be something to read.
+    unread: Causes,
     /// Which room is read first, so that a busy one does not starve the others.
     turn: usize,
     /// What followed from a request, besides its answer.
@@ -83,7 +86,18 @@ impl Session {
     pub fn new(hub: Arc<Hub>, rate: Option<u32>) -> Self {
         let limiter = rate.map(|rate| RateLimiter::new(rate, Instant::now()));
         let (rooms, asides) = (Vec::new(), Vec::new());
-        Self { hub, rate, limiter, opened: 0, passing: None, peer: None, rooms, turn: 0, asides }
+        Self {
+            hub,
+            rate,
+            limiter,
+            opened: 0,
+            passing: None,
+            peer: None,
+            rooms,
+            unread: Causes::NONE,
+            turn: 0,
+            asides,
+        }
     }
 
     /// Says which connection this is: numbers grow in the order in which connections are opened.
@@ -167,7 +181,7 @@ impl Session {
                 self.check_room_limit()?;
                 let membership = Box::pin(self.hub.create(self.peer()?, &room)).await?;
                 let entered = membership.entered(self.read_in(&membership), 0);
-                self.rooms.push(membership);
+                self.add(membership);
                 Event::Joined { id, created: true, entered }
             }
             Command::Join(entry) => {

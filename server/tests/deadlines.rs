@@ -13,6 +13,7 @@ use crosstalk_server::hub::Hub;
 use crosstalk_server::limits::{HELLO_TIME, PING_AFTER, PONG_TIME, QUIET_TIME, TYPING_TIME, WRITE_TIME};
 use crosstalk_server::sequencer;
 use crosstalk_server::session::Session;
+use crosstalk_server::shutdown::Shutdown;
 use crosstalk_server::store::Ephemeral;
 use crosstalk_server::transport::json::{JsonDoor, Lines};
 use crosstalk_server::transport::line::LineDoor;
@@ -22,7 +23,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 async fn session() -> Session {
     let store = Arc::new(Ephemeral::default());
@@ -37,9 +37,7 @@ async fn connect<D: Door + 'static>(door: D) -> (TcpStream, JoinHandle<End>) {
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
     let served =
-        tokio::spawn(
-            async move { connection::run(&stream, door, Bytes::new(), &CancellationToken::new()).await },
-        );
+        tokio::spawn(async move { connection::run(&stream, door, Bytes::new(), &Shutdown::default()).await });
     (client, served)
 }
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crosstalk_server::http::{Http, HttpOptions};
+use crosstalk_server::shutdown::Shutdown;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 const HANDSHAKE: &str = "Host: localhost:8080\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
                          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -22,12 +22,12 @@ const HANDSHAKE: &str = "Host: localhost:8080\r\nConnection: keep-alive, Upgrade
 struct Connection {
     client: TcpStream,
     served: JoinHandle<Option<(TcpStream, Bytes)>>,
-    shutdown: CancellationToken,
+    shutdown: Shutdown,
 }
 
 impl Connection {
     async fn open() -> Self {
-        let shutdown = CancellationToken::new();
+        let shutdown = Shutdown::default();
         let http = Http::new(HttpOptions {
             web_dir: None,
             allow_origins: vec!["https://chat.example.org".parse().unwrap()],
@@ -186,7 +186,7 @@ async fn a_connection_that_waits_ends_with_the_server() {
     kept.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert_eq!(status(&kept.head().await), "200");
     for connection in [&mut silent, &mut kept] {
-        connection.shutdown.cancel();
+        connection.shutdown.begin();
         assert!((&mut connection.served).await.unwrap().is_none());
     }
 }

@@ -7,6 +7,7 @@ use crosstalk_protocol::line::render::Notice;
 use crosstalk_protocol::{Entered, ErrorCode, ErrorReply, Nick, Position, RoomName, Seq};
 
 use super::{Hub, no_such_user};
+use crate::bell::Causes;
 use crate::limits::ROOMS_PER_CONNECTION;
 use crate::log::{Cursor, Log};
 use crate::peer::{Mail, Peer};
@@ -20,6 +21,9 @@ use crate::user::{Seat, User};
 pub struct Membership {
     /// The room.
     pub room: Arc<Room>,
+    /// What the peer's bell is rung for if there is something to read. It is here so that somebody in
+    /// many rooms need not look at each of them.
+    pub(crate) cause: Causes,
     /// Where the peer reads.
     pub cursor: Cursor,
     /// News about people up to this number are older than the peer's being here.
@@ -241,7 +245,8 @@ impl Hub {
             // Another connection has entered the room, and this one with it.
             let (cursor, known) = room.look_in(|log| cursor_behind(log, position));
             let with = seat.with.clone();
-            let membership = Membership { room: room.clone(), cursor, known, with };
+            let membership =
+                Membership { room: room.clone(), cause: Causes::room(room.id), cursor, known, with };
             return Ok(Taken { membership, others: Vec::new(), stored: None });
         }
         let mut seat = Seat { room: room.clone(), read: 0, with: None };
@@ -287,7 +292,7 @@ impl Hub {
         let announce = |announcement| self.announce(room, announcement, peer.id);
         let cursor = |log: &Log| cursor_behind(log, position);
         let (cursor, known) = room.enter(peer, cursor, notice, announce);
-        Membership { room: room.clone(), cursor, known, with: with.clone() }
+        Membership { room: room.clone(), cause: Causes::room(room.id), cursor, known, with: with.clone() }
     }
 
     /// The direct conversation of `peer` with whoever is called `nick`, opened if need be. Everybody

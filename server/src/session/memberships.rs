@@ -36,6 +36,12 @@ impl Session {
             let (room, epoch) = (room.name.clone(), room.log.epoch());
             self.asides.push(Event::Gap { room, epoch, after: 0, before: cursor.seen() + 1 });
         }
+        self.add(membership);
+    }
+
+    /// Adds a room, in which there may be something to read.
+    pub(super) fn add(&mut self, membership: Membership) {
+        self.unread |= membership.cause;
         self.rooms.push(membership);
     }
 
@@ -87,7 +93,7 @@ impl Session {
             self.asides.push(Event::Left { id: None, room: ended.room.name.clone() });
         }
         let entered = membership.entered(None, 0);
-        self.rooms.push(membership);
+        self.add(membership);
         self.asides.push(Event::Joined { id: None, created: false, entered });
     }
 

@@ -1,10 +1,13 @@
 //! What a session tells without having been asked: what followed from requests, mail, and the logs
 //! of its rooms from where it has read to. No room starves another, and nothing is skipped in silence.
 
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use crosstalk_protocol::{DisconnectCode, Event, Record};
 
 use super::Session;
+use crate::bell::Causes;
 use crate::hub::{Membership, Missed};
 use crate::log::Read;
 use crate::peer::{Mail, PeerId};
@@ -32,27 +35,38 @@ impl Session {
         mut tell: impl FnMut(Told),
     ) -> Result<(), DisconnectCode> {
         self.asides.drain(..).for_each(|event| tell(Told::Event(event)));
-        let Some(peer) = self.peer.clone() else { return Ok(()) };
+        let Some(peer) = &self.peer else { return Ok(()) };
         if peer.is_replaced() {
             return Err(DisconnectCode::Replaced);
         }
-        for mail in peer.take_mail() {
-            self.open_mail(mail);
-            self.asides.drain(..).for_each(|event| tell(Told::Event(event)));
+        let id = peer.id;
+        let causes = peer.answer();
+        if causes.include(Causes::OWN) {
+            let (mail, overrun) = (peer.take_mail(), peer.is_overrun());
+            for mail in mail {
+                self.open_mail(mail);
+                self.asides.drain(..).for_each(|event| tell(Told::Event(event)));
+            }
+            if overrun {
+                return Err(DisconnectCode::WriteTimeout);
+            }
         }
-        if peer.is_overrun() {
-            return Err(DisconnectCode::WriteTimeout);
-        }
+        self.unread |= causes;
         let mut left = budget;
         let count = self.rooms.len();
-        for step in 0..count {
-            if left == 0 {
-                break;
+        for at in (self.turn..count).chain(0..self.turn.min(count)) {
+            if !self.unread.include(self.rooms[at].cause) {
+                continue;
             }
-            let at = (self.turn + step) % count;
-            left = self.read_room(at, encoding, peer.id, left, &mut tell).await?;
+            if left == 0 {
+                self.turn = at;
+                return Ok(());
+            }
+            left = self.read_room(at, encoding, id, left, &mut tell).await?;
         }
-        self.turn = self.turn.wrapping_add(1) % count.max(1);
+        if left > 0 {
+            self.unread = Causes::NONE;
+        }
         Ok(())
     }
 
@@ -109,18 +123,15 @@ impl Session {
         Ok(left)
     }
 
-    /// Whether there is anything to tell.
+    /// Whether there may be anything to tell.
     pub fn has_news(&self) -> bool {
         !self.asides.is_empty()
-            || self.is_replaced()
-            || self.rooms.iter().any(|membership| membership.room.log.has_news(&membership.cursor))
+            || self.unread != Causes::NONE
+            || self.peer.as_ref().is_some_and(|peer| peer.is_rung())
     }
 
-    /// Waits until there may be something to tell; forever before hello.
-    pub async fn rung(&self) {
-        match &self.peer {
-            Some(peer) => peer.rung().await,
-            None => std::future::pending().await,
-        }
+    /// Ready if there may be something to tell that was not there before; never before hello.
+    pub fn poll_rung(&self, context: &Context<'_>) -> Poll<()> {
+        self.peer.as_ref().map_or(Poll::Pending, |peer| peer.poll_rung(context))
     }
 }

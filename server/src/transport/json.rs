@@ -1,5 +1,7 @@
 //! The door for programs: JSON, one object a line over TCP or a text message over WebSocket.
 
+use std::task::{Context, Poll};
+
 use crosstalk_protocol::{Command, Disconnect, DisconnectCode, ErrorReply, Event, Request, json};
 use tokio::time::Instant;
 
@@ -123,8 +125,8 @@ impl<F: Framing> Door for JsonDoor<F> {
         self.session.read(F::ENCODING, WRITE_MAX, tell).await
     }
 
-    async fn rung(&self) {
-        self.session.rung().await;
+    fn poll_rung(&self, context: &Context<'_>) -> Poll<()> {
+        self.session.poll_rung(context)
     }
 
     fn has_news(&self) -> bool {

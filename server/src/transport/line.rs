@@ -7,6 +7,7 @@ mod commands;
 mod replies;
 
 use std::collections::VecDeque;
+use std::task::{Context, Poll};
 
 use crosstalk_protocol::line::{Decoder, Style, Waiting, render};
 use crosstalk_protocol::slash::{self, Typed};
@@ -90,13 +91,7 @@ impl LineDoor {
     }
 
     fn reply(&mut self, text: impl Into<String>, out: &mut Outgoing) {
-        let style = self.style();
-        if style == Style::Unframed {
-            self.held.push_back(text.into());
-        } else {
-            let text = text.into();
-            out.reply(|bytes| render::reply(&text, style, bytes));
-        }
+        say(text.into(), self.style(), &mut self.held, out);
     }
 
     /// Writes what was held at once: the peer has turned out to be framed, or there is no more time.
@@ -231,21 +226,19 @@ impl Door for LineDoor {
             // A reply to an unframed peer is a send of its own.
             out.reply(|bytes| bytes.extend(reply.as_bytes()));
         } else {
-            let mut told = Vec::new();
-            self.session.read(Encoding::Line(style), WRITE_MAX, |news| told.push(news)).await?;
-            for news in told {
-                match news {
-                    Told::Run(bytes) => out.push(bytes),
-                    Told::Event(event) => {
-                        if matches!(event, Event::Ack { .. } | Event::Error { .. }) {
-                            self.owes_receipt = false;
-                        }
-                        if let Some(words) = in_words(&event) {
-                            self.reply(words, out);
-                        }
+            let Self { session, held, owes_receipt, .. } = self;
+            let tell = |news| match news {
+                Told::Run(bytes) => out.push(bytes),
+                Told::Event(event) => {
+                    if matches!(event, Event::Ack { .. } | Event::Error { .. }) {
+                        *owes_receipt = false;
+                    }
+                    if let Some(words) = in_words(&event) {
+                        say(words, style, held, out);
                     }
                 }
-            }
+            };
+            session.read(Encoding::Line(style), WRITE_MAX, tell).await?;
             if unframed {
                 out.trim_line_feed();
             }
@@ -256,9 +249,9 @@ impl Door for LineDoor {
         Ok(())
     }
 
-    async fn rung(&self) {
+    fn poll_rung(&self, context: &Context<'_>) -> Poll<()> {
         // While an unframed peer's pause lasts, its deadline wakes the connection.
-        if self.hold_until.is_some() { std::future::pending().await } else { self.session.rung().await }
+        if self.hold_until.is_some() { Poll::Pending } else { self.session.poll_rung(context) }
     }
 
     fn has_news(&self) -> bool {
@@ -301,6 +294,15 @@ impl Door for LineDoor {
         if style == Style::Unframed {
             out.trim_line_feed();
         }
+    }
+}
+
+/// Writes a reply, or holds it: to an unframed peer each is a send of its own.
+fn say(text: String, style: Style, held: &mut VecDeque<String>, out: &mut Outgoing) {
+    if style == Style::Unframed {
+        held.push_back(text);
+    } else {
+        out.reply(|bytes| render::reply(&text, style, bytes));
     }
 }
 

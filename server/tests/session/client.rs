@@ -1,5 +1,6 @@
 //! A session with nobody behind it but the test.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -125,7 +126,7 @@ impl Client {
     /// Waits until everything that was sent is in the log.
     pub(crate) async fn settle(&mut self) {
         while self.session.in_flight() > 0 {
-            self.session.rung().await;
+            poll_fn(|context| self.session.poll_rung(context)).await;
         }
     }
 
