@@ -381,9 +381,7 @@ pub fn encode_json(event: &Event, out: &mut Vec<u8>) {
 
 /// Appends an event as a WebSocket text frame.
 pub fn encode_websocket(event: &Event, out: &mut Vec<u8>) {
-    let mut payload = Vec::new();
-    json::encode_event(event, &mut payload);
-    frame::encode(frame::Opcode::Text, &payload, out);
+    frame::encode_with(frame::Opcode::Text, out, |out| json::encode_event(event, out));
 }
 
 #[cfg(test)]

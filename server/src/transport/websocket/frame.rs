@@ -308,19 +308,28 @@ fn control(opcode: Opcode, payload: Vec<u8>) -> Result<Incoming, Violation> {
 
 /// Appends a whole frame.
 pub fn encode(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
-    out.push(FIN | opcode as u8);
-    match payload.len() {
-        len @ 0..=125 => out.push(len as u8),
-        len @ 126..=0xFFFF => {
-            out.push(126);
-            out.extend_from_slice(&(len as u16).to_be_bytes());
+    encode_with(opcode, out, |out| out.extend_from_slice(payload));
+}
+
+/// The same, with the payload that `write` appends. It is written where it stays.
+pub fn encode_with(opcode: Opcode, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    // Most payloads have a length of two bytes.
+    out.extend_from_slice(&[FIN | opcode as u8, 126, 0, 0]);
+    let payload = out.len();
+    write(out);
+    match out.len() - payload {
+        len @ 0..=125 => {
+            out[start + 1] = len as u8;
+            out.copy_within(payload.., start + 2);
+            out.truncate(start + 2 + len);
         }
+        len @ 126..=0xFFFF => out[start + 2..payload].copy_from_slice(&(len as u16).to_be_bytes()),
         len => {
-            out.push(127);
-            out.extend_from_slice(&(len as u64).to_be_bytes());
+            out[start + 1] = 127;
+            out.splice(start + 2..payload, (len as u64).to_be_bytes());
         }
     }
-    out.extend_from_slice(payload);
 }
 
 /// Appends a close frame; the reason is cut to what a control frame holds.
