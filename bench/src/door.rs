@@ -15,11 +15,27 @@ pub(crate) trait Protocol {
     /// Its name in results.
     fn name(&self) -> &'static str;
 
-    /// Connects under a nickname, and waits until everything that is said in `rooms` will arrive.
+    /// Connects and says who it is, and waits for nothing but what has to come before.
+    ///
+    /// # Errors
+    /// If there is no server.
+    fn greet(&self, address: SocketAddr, nick: &str, rooms: &[String]) -> anyhow::Result<TcpStream>;
+
+    /// Waits, behind a greeting, until everything that is said in `rooms` will arrive.
     ///
     /// # Errors
     /// If the server does not let it in.
-    fn enter(&self, address: SocketAddr, nick: &str, rooms: &[String]) -> anyhow::Result<TcpStream>;
+    fn join(&self, stream: &mut TcpStream, rooms: &[String]) -> anyhow::Result<()>;
+
+    /// Both at once.
+    ///
+    /// # Errors
+    /// If the server does not let it in.
+    fn enter(&self, address: SocketAddr, nick: &str, rooms: &[String]) -> anyhow::Result<TcpStream> {
+        let mut stream = self.greet(address, nick, rooms)?;
+        self.join(&mut stream, rooms)?;
+        Ok(stream)
+    }
 
     /// Appends what says `text` in a room.
     fn send(&self, room: &str, text: &[u8], out: &mut Vec<u8>);
@@ -45,39 +61,6 @@ pub(crate) enum Door {
 impl Door {
     /// All that there are.
     pub(crate) const ALL: [Self; 3] = [Self::Line, Self::Json, Self::Ws];
-
-    /// Connects and says hello, and waits for nothing but what has to come before.
-    ///
-    /// # Errors
-    /// If there is no server.
-    pub(crate) fn greet(
-        self,
-        address: SocketAddr,
-        nick: &str,
-        rooms: &[String],
-    ) -> anyhow::Result<TcpStream> {
-        let mut stream = connect(address)?;
-        let hello = || {
-            let rooms: Vec<Value> = rooms.iter().map(|room| json!({ "room": room })).collect();
-            json!({ "type": "hello", "nick": nick, "rooms": rooms }).to_string()
-        };
-        match self {
-            Door::Line => stream.write_all(format!("{nick}\n").as_bytes())?,
-            Door::Json => stream.write_all(format!("{}\n", hello()).as_bytes())?,
-            Door::Ws => {
-                let request = format!(
-                    "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Y3Jvc3N0YWxrLWJlbmNoLQ==\r\n\r\n"
-                );
-                stream.write_all(request.as_bytes())?;
-                wait_for(&mut stream, "\r\n\r\n")?;
-                let mut frame = Vec::new();
-                text_frame(hello().as_bytes(), true, &mut frame);
-                stream.write_all(&frame)?;
-            }
-        }
-        Ok(stream)
-    }
 }
 
 impl Protocol for Door {
@@ -89,13 +72,30 @@ impl Protocol for Door {
         }
     }
 
-    fn enter(&self, address: SocketAddr, nick: &str, rooms: &[String]) -> anyhow::Result<TcpStream> {
-        let mut stream = self.greet(address, nick, rooms)?;
+    fn greet(&self, address: SocketAddr, nick: &str, rooms: &[String]) -> anyhow::Result<TcpStream> {
+        let mut stream = connect(address)?;
+        let hello = || {
+            let rooms: Vec<Value> = rooms.iter().map(|room| json!({ "room": room })).collect();
+            json!({ "type": "hello", "nick": nick, "rooms": rooms }).to_string()
+        };
         match self {
-            Door::Line => wait_for(&mut stream, "/help lists the commands.\n")?,
-            Door::Json | Door::Ws => wait_for(&mut stream, r#""type":"welcome""#)?,
+            Door::Line => stream.write_all(format!("{nick}\n").as_bytes())?,
+            Door::Json => stream.write_all(format!("{}\n", hello()).as_bytes())?,
+            Door::Ws => {
+                upgrade(&mut stream, address, "/ws")?;
+                let mut frame = Vec::new();
+                text_frame(hello().as_bytes(), true, &mut frame);
+                stream.write_all(&frame)?;
+            }
         }
         Ok(stream)
+    }
+
+    fn join(&self, stream: &mut TcpStream, _rooms: &[String]) -> anyhow::Result<()> {
+        match self {
+            Door::Line => wait_for(stream, "/help lists the commands.\n"),
+            Door::Json | Door::Ws => wait_for(stream, r#""type":"welcome""#),
+        }
     }
 
     fn send(&self, room: &str, text: &[u8], out: &mut Vec<u8>) {
@@ -154,6 +154,19 @@ pub(crate) fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
     Ok(stream)
 }
 
+/// Turns a connection into a WebSocket (RFC 6455, 4.1).
+///
+/// # Errors
+/// If the server does not answer.
+pub(crate) fn upgrade(stream: &mut TcpStream, address: SocketAddr, path: &str) -> anyhow::Result<()> {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Y3Jvc3N0YWxrLWJlbmNoLQ==\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes())?;
+    wait_for(stream, "\r\n\r\n")
+}
+
 /// How long a server may take to let somebody in.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -177,7 +190,7 @@ pub(crate) fn wait_for(stream: &mut TcpStream, words: &str) -> anyhow::Result<()
 }
 
 /// Appends a text frame (RFC 6455, 5.2). A client's is masked, here with zeros, which change nothing.
-fn text_frame(payload: &[u8], masked: bool, out: &mut Vec<u8>) {
+pub(crate) fn text_frame(payload: &[u8], masked: bool, out: &mut Vec<u8>) {
     let mask = if masked { 0x80 } else { 0 };
     out.push(0x81);
     match payload.len() {
