@@ -152,13 +152,7 @@ fn row(place: Place<'_>, pace: Pace, bytes: usize, outcome: &Outcome) -> Row {
         .with("mode", place.mode.name())
         .with("readers", place.readers.to_string())
         .with("bytes", bytes.to_string())
-        .with(
-            "sent",
-            match pace {
-                Pace::InFlight(count) => format!("{count} in flight"),
-                Pace::Rate(rate) => format!("{rate} a second"),
-            },
-        )
+        .with("sent", pace.name())
         .with("deliveries/s", delivered / outcome.seconds)
         .with("server µs CPU/delivery", outcome.cpu_per_delivery())
         .with("of it in user mode", outcome.server.user as f64 / 1e3 / delivered)

@@ -4,9 +4,11 @@
 //! One thread drives all clients. What is measured of the server is read from `/proc`, because
 //! processor time holds still where the clock on the wall does not.
 
+mod arrivals;
 mod catch_up;
 mod chatter;
 mod clock;
+mod compare;
 mod connection;
 mod crowd;
 mod disk;
@@ -19,6 +21,7 @@ mod histogram;
 mod idle;
 mod mark;
 mod options;
+mod peers;
 mod process;
 mod random;
 mod readers;
@@ -32,6 +35,7 @@ mod stalled;
 mod startup;
 mod stored;
 mod storm;
+mod subject;
 mod traffic;
 mod words;
 
@@ -68,6 +72,10 @@ enum Scenario {
     Durable(durable::Durable),
     /// What a delivery to many readers costs, and how long it takes
     Fanout(fanout::Fanout),
+    /// The same fan-out on Crosstalk, on other servers and on the limit
+    Compare(compare::Compare),
+    /// How long it takes until a crowd is in one room, and the memory that each of them costs
+    Arrivals(arrivals::Arrivals),
     /// Make a data directory with very many messages
     Fill(fill::Fill),
     /// How long a server with very many messages takes to start, and its memory
@@ -107,6 +115,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Scenario::Stalled(stalled) => stalled::run(options, stalled).await,
             Scenario::Chatter(chatter) => chatter::run(options, chatter).await,
             Scenario::Rooms(rooms) => rooms::run(options, rooms).await,
+            Scenario::Compare(compare) => compare::run(options, compare).await,
+            Scenario::Arrivals(arrivals) => arrivals::run(options, arrivals).await,
             Scenario::Fill(fill) => fill::run(fill).await,
             Scenario::Startup(startup) => startup::run(options, startup).await,
             Scenario::Search(search) => search::run(options, search).await,

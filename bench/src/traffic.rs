@@ -26,6 +26,16 @@ pub(crate) enum Pace {
     Rate(f64),
 }
 
+impl Pace {
+    /// Its name in results.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::InFlight(count) => format!("{count} in flight"),
+            Self::Rate(rate) => format!("{rate} a second"),
+        }
+    }
+}
+
 /// What one client says in one room.
 pub(crate) struct Stream {
     /// Whose, by their place in the crowd.
