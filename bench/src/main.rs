@@ -6,6 +6,7 @@
 
 mod arrivals;
 mod catch_up;
+mod chart;
 mod chatter;
 mod clock;
 mod compare;
@@ -13,6 +14,7 @@ mod connection;
 mod crowd;
 mod disk;
 mod door;
+mod draw;
 mod durable;
 mod fanout;
 mod fill;
@@ -27,6 +29,7 @@ mod random;
 mod readers;
 mod relay;
 mod report;
+mod results;
 mod rooms;
 mod search;
 mod senders;
@@ -76,6 +79,8 @@ enum Scenario {
     Compare(compare::Compare),
     /// How long it takes until a crowd is in one room, and the memory that each of them costs
     Arrivals(arrivals::Arrivals),
+    /// Tables and charts of what compare and arrivals have measured
+    Draw(draw::Draw),
     /// Make a data directory with very many messages
     Fill(fill::Fill),
     /// How long a server with very many messages takes to start, and its memory
@@ -117,6 +122,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Scenario::Rooms(rooms) => rooms::run(options, rooms).await,
             Scenario::Compare(compare) => compare::run(options, compare).await,
             Scenario::Arrivals(arrivals) => arrivals::run(options, arrivals).await,
+            Scenario::Draw(draw) => draw::run(draw).map(|()| Vec::new()),
             Scenario::Fill(fill) => fill::run(fill).await,
             Scenario::Startup(startup) => startup::run(options, startup).await,
             Scenario::Search(search) => search::run(options, search).await,

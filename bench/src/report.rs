@@ -20,6 +20,19 @@ impl Row {
         self.0.iter().find(|(column, _)| column == name).map(|(_, value)| value)
     }
 
+    /// A row as it was printed as JSON.
+    ///
+    /// # Errors
+    /// If it was not.
+    pub(crate) fn parse(line: &str) -> anyhow::Result<Self> {
+        Ok(Self(serde_json::from_str::<Map<String, Value>>(line)?.into_iter().collect()))
+    }
+
+    /// The word in a column.
+    pub(crate) fn word(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Value::as_str)
+    }
+
     /// The number in a column.
     pub(crate) fn number(&self, name: &str) -> f64 {
         self.get(name).and_then(Value::as_f64).unwrap_or(f64::NAN)
@@ -84,7 +97,7 @@ pub(crate) fn print(rows: &[Row], as_json: bool) {
 }
 
 /// A table as Markdown has it, which is readable as it stands.
-fn table(rows: &[Row]) -> String {
+pub(crate) fn table(rows: &[Row]) -> String {
     let Some(first) = rows.first() else { return String::new() };
     let names: Vec<&String> = first.0.iter().map(|(name, _)| name).collect();
     let mut lines = vec![names.iter().map(|name| (*name).clone()).collect::<Vec<_>>()];
@@ -110,11 +123,13 @@ fn table(rows: &[Row]) -> String {
     text
 }
 
-/// Three digits that count, and thousands apart.
 fn shown(value: &Value) -> String {
-    let Some(number) = value.as_f64() else {
-        return value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    };
+    let text = || value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    value.as_f64().map_or_else(text, shown_number)
+}
+
+/// Three digits that count, and thousands apart.
+pub(crate) fn shown_number(number: f64) -> String {
     match number.abs() {
         0.0 => "0".to_owned(),
         size if size < 10.0 => format!("{number:.2}"),
