@@ -48,6 +48,7 @@ impl Hub {
     /// # Errors
     /// `nick-taken`, `busy`.
     pub async fn arrive(&self, nick: &Nick, visitor: Visitor, opened: u64) -> Result<Arrival, ErrorReply> {
+        self.people.let_go(nick);
         let (token, client, hidden) = match visitor {
             Visitor::Passing => (None, None, false),
             Visitor::Returning { token, client, hidden } => {

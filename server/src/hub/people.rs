@@ -94,6 +94,20 @@ impl People {
         Ok(Some(connected))
     }
 
+    /// Lets those who have that name, or one that looks like it, and go, give it back: that they have gone
+    /// is announced before. Waits for their turn, so that whoever has one of their own must not call it.
+    pub(super) fn let_go(&self, nick: &Nick) {
+        let skeletons = nick.skeletons();
+        let going: Vec<Arc<User>> = {
+            let register = lock(&self.register);
+            let holders = skeletons.iter().filter_map(|skeleton| register.by_skeleton.get(skeleton));
+            holders.filter(|holder| !holder.is_connected()).cloned().collect()
+        };
+        for user in going {
+            drop(user.turn());
+        }
+    }
+
     /// Takes the nickname off the list, unless the person is connected by now. It is theirs until
     /// [`People::goodbye`].
     pub(super) fn fade(&self, user: &User) {

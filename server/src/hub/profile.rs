@@ -20,6 +20,7 @@ impl Hub {
     /// # Errors
     /// `nick-taken`, `busy`.
     pub async fn rename(&self, peer: &Peer, to: &Nick) -> Result<(), ErrorReply> {
+        self.people.let_go(to);
         let user = &peer.user;
         let turn = user.turn();
         let rooms: Vec<Arc<Room>> = user.places().seats.iter().map(|seat| seat.room.clone()).collect();

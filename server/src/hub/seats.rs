@@ -198,7 +198,8 @@ impl Hub {
     /// and who cannot come back has left all rooms. `quit` says whether they said goodbye.
     pub fn disconnect(&self, peer: &Peer, quit: bool) {
         let user = &peer.user;
-        let turn = user.turn();
+        // Until the name is free again: who was told that they have gone may ask for it.
+        let _turn = user.turn();
         let mut places = user.places();
         // One that was replaced is no connection of theirs any more.
         if places.disconnect(peer.id).is_none() {
@@ -220,7 +221,7 @@ impl Hub {
         }
         let left =
             if gone && user.token().is_none() { std::mem::take(&mut places.seats) } else { Vec::new() };
-        drop((places, turn));
+        drop(places);
         left.iter().for_each(|seat| self.give_up(&seat.room));
         if gone {
             drop(self.save(user));
