@@ -64,7 +64,9 @@ pub(crate) fn run(draw: &Draw) -> anyhow::Result<()> {
     }
     for (name, chart) in [("readers", measured.readers_chart()), ("bytes", measured.bytes_chart())] {
         fs::write(directory.join(format!("{name}.svg")), chart.draw())?;
-        let _ = write!(section, "\n{}", image(name, &chart.title));
+        // There is no table with these figures for those who do not see the chart.
+        let text = format!("{}: {}", chart.title, chart.description());
+        let _ = write!(section, "\n{}", image(name, &text));
     }
     section.push_str(&measured.troubles());
     let report = fs::read_to_string(&draw.report)
@@ -97,7 +99,8 @@ impl Measured {
              the kernel alone costs. All of them are measured in turns, each number is the median of {turns} \
              runs, the server has one processor and the load generator the other, and what slows people down \
              in the other servers' configurations is turned off. The machine does not hold still, so what \
-             counts is the multiple of the limit in the same turn. \"Python\" is `bench/peers/threaded.py`, \
+             counts is the multiple of the limit in the same turn, and of deliveries a second there cannot be \
+             more than the load generator reads. \"Python\" is `bench/peers/threaded.py`, \
              a thread for each client and a `sendall` for each reader.\n"
         )
     }
@@ -279,8 +282,8 @@ fn thousands(number: &str) -> String {
     number.parse().map_or_else(|_| number.to_owned(), shown_number)
 }
 
-fn image(name: &str, title: &str) -> String {
-    format!("![{title}](charts/{name}.svg)\n")
+fn image(name: &str, text: &str) -> String {
+    format!("![{text}](charts/{name}.svg)\n")
 }
 
 const BEGIN: &str = "<!-- compare -->";

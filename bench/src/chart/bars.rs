@@ -32,7 +32,7 @@ pub(crate) struct Panel {
 }
 
 const WIDTH: f64 = 880.0;
-const LEFT: f64 = 172.0;
+const LEFT: f64 = 190.0;
 const TOP: f64 = 68.0;
 const ROW: f64 = 24.0;
 const BAR: f64 = 14.0;
@@ -80,7 +80,7 @@ impl Bars {
     }
 
     /// Everything that the chart shows, in words.
-    pub(crate) fn description(&self) -> String {
+    fn description(&self) -> String {
         let panel = |panel: &Panel| {
             let values = self.rows.iter().zip(&panel.values).map(|((name, _), value)| match value {
                 Some(value) => format!("{name} {}{}", shown_number(*value), panel.unit),

@@ -22,9 +22,9 @@ pub(crate) struct Svg {
 }
 
 /// Colours for both kinds of pages, with a ground of their own: whoever shows the drawing may have chosen
-/// another kind than the system has. Each text has at least 4.5 times the contrast of its ground.
+/// another kind than the system has. A text keeps lines behind it away from its letters.
 const STYLE: &str = "\
-text { font: 13px system-ui, sans-serif; fill: #1f2328 }
+text { font: 13px system-ui, sans-serif; fill: #1f2328; stroke: #fff; stroke-width: 3px; paint-order: stroke }
 .head { font-weight: 600; font-size: 15px }
 .part, .own { font-weight: 600 }
 .tick { font-size: 11px; fill: #59636e }
@@ -36,7 +36,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .curve { fill: none; stroke-width: 2 }
 .curve.limit { stroke-dasharray: 6 4 }
 @media (prefers-color-scheme: dark) {
-text { fill: #f0f6fc }
+text { fill: #f0f6fc; stroke: #0d1117 }
 .tick { fill: #9198a1 }
 .ground { fill: #0d1117 }
 .grid { stroke: #3d444d }
