@@ -32,7 +32,7 @@ pub(crate) struct Rooms {
     each: usize,
 
     /// Messages a second in each room
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,5")]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,2")]
     rate: Vec<f64>,
 
     /// Bytes of a text
