@@ -154,7 +154,7 @@ impl Peer {
     }
 
     /// Ready if somebody has rung since it was last ready or answered.
-    pub(crate) fn poll_rung(&self, context: &Context<'_>) -> Poll<()> {
+    pub fn poll_rung(&self, context: &Context<'_>) -> Poll<()> {
         self.bell.poll_rung(context)
     }
 
