@@ -52,7 +52,11 @@ impl Door for Echo {
         Ok(true)
     }
 
-    async fn collect(&mut self, _: &mut Outgoing) -> Result<(), DisconnectCode> {
+    fn collect(&mut self, _: &mut Outgoing) -> Result<bool, DisconnectCode> {
+        Ok(false)
+    }
+
+    async fn catch_up(&mut self, _: &mut Outgoing) -> Result<(), DisconnectCode> {
         Ok(())
     }
 

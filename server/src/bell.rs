@@ -62,7 +62,7 @@ impl Bell {
         match self.rung.swap(0, Ordering::AcqRel) {
             0 => Poll::Pending,
             rung => {
-                self.heard.fetch_or(rung, Ordering::Relaxed);
+                self.heard.store(self.heard.load(Ordering::Relaxed) | rung, Ordering::Relaxed);
                 Poll::Ready(())
             }
         }
@@ -75,7 +75,14 @@ impl Bell {
 
     /// What it was rung for since the last answer. What happened before a ring is seen by who answers it.
     pub(crate) fn answer(&self) -> Causes {
-        Causes(self.heard.swap(0, Ordering::Relaxed) | self.rung.swap(0, Ordering::AcqRel))
+        let heard = self.heard.load(Ordering::Relaxed);
+        self.heard.store(0, Ordering::Relaxed);
+        // Most have been heard when they are answered, and nothing is new.
+        let rung = match self.rung.load(Ordering::Acquire) {
+            0 => 0,
+            _ => self.rung.swap(0, Ordering::AcqRel),
+        };
+        Causes(heard | rung)
     }
 }
 

@@ -40,11 +40,18 @@ pub trait Door: Send + Sync {
     /// The end of the connection.
     fn handle(&mut self, out: &mut Outgoing) -> impl Future<Output = Result<bool, DisconnectCode>> + Send;
 
-    /// Puts what is new into `out`, about [`WRITE_MAX`](crate::limits::WRITE_MAX) bytes at most.
+    /// Puts what is new into `out`, about [`WRITE_MAX`](crate::limits::WRITE_MAX) bytes at most. `true`
+    /// if memory has not everything, and [`Door::catch_up`] is next.
     ///
     /// # Errors
     /// The end of the connection.
-    fn collect(&mut self, out: &mut Outgoing) -> impl Future<Output = Result<(), DisconnectCode>> + Send;
+    fn collect(&mut self, out: &mut Outgoing) -> Result<bool, DisconnectCode>;
+
+    /// Puts as much of what memory has not into `out`.
+    ///
+    /// # Errors
+    /// The end of the connection.
+    fn catch_up(&mut self, out: &mut Outgoing) -> impl Future<Output = Result<(), DisconnectCode>> + Send;
 
     /// Ready if [`Door::collect`] may have something that it had not before.
     fn poll_rung(&self, context: &Context<'_>) -> Poll<()>;
@@ -110,6 +117,8 @@ async fn serve<D: Door>(stream: &TcpStream, door: &mut D, out: &mut Outgoing, sh
     let mut blocked_since: Option<Instant> = None;
     let mut armed_for = Instant::now() + FAR;
     let mut timer = pin!(sleep_until(armed_for));
+    // Whether the timer knows whom to wake.
+    let mut armed = false;
     let mut stop = pin!(shutdown.begun());
     // Who is woken when the server stops. To ask for that takes a lock which everybody shares, and is
     // done once: whoever is woken finds that it has begun.
@@ -117,12 +126,15 @@ async fn serve<D: Door>(stream: &TcpStream, door: &mut D, out: &mut Outgoing, sh
     let mut stop_by: Option<Instant> = None;
     // A peer that has closed takes nothing more. What it had sent before is still heard, for a while.
     let mut deaf: Option<(io::Error, Instant)> = None;
+    // Whether the door has nothing more to handle until something is read or a deadline comes: nothing is
+    // under way either. Then what rooms say goes out without a look at the input.
+    let mut quiet = false;
     loop {
         // A connection ends after a turn in which there was nothing left to do. That is asked at its
         // beginning: what is under way may be done, and have left mail, at any moment after.
         let settled = !door.is_busy();
         let mut worked = false;
-        let mut drained = false;
+        let mut drained = quiet;
         while !drained && out.replies_len() < REPLIES_MAX {
             let accepts_input = door.accepts_input();
             match door.handle(out).await {
@@ -135,10 +147,15 @@ async fn serve<D: Door>(stream: &TcpStream, door: &mut D, out: &mut Outgoing, sh
                 Err(code) => return End::Disconnect(code),
             }
         }
-        if out.is_empty()
-            && let Err(code) = door.collect(out).await
-        {
-            return End::Disconnect(code);
+        quiet = drained && settled;
+        if out.is_empty() {
+            let collected = match door.collect(out) {
+                Ok(true) => door.catch_up(out).await,
+                collected => collected.map(drop),
+            };
+            if let Err(code) = collected {
+                return End::Disconnect(code);
+            }
         }
         let before = out.len();
         // What rooms have to say does not count: it may never end.
@@ -190,19 +207,23 @@ async fn serve<D: Door>(stream: &TcpStream, door: &mut D, out: &mut Outgoing, sh
         {
             armed_for = deadline;
             timer.as_mut().reset(deadline);
+            armed = false;
         }
 
         let reads = !hung_up && !stopping && out.replies_len() < REPLIES_MAX && door.accepts_input();
         // Nobody else waits for the socket, so that there is one place for the one who does. The timer
         // comes first: a peer that always has something to say keeps its deadlines all the same.
         let woken = poll_fn(|context| {
-            if timer.as_mut().poll(context).is_ready() {
-                return Poll::Ready(Ok(Woken::Timer));
-            }
             if waiting.as_ref().is_none_or(|waker| !waker.will_wake(context.waker())) {
                 let _ = stop.as_mut().poll(context);
                 waiting = Some(context.waker().clone());
+                armed = false;
             }
+            // To arm the timer costs more than to look at it.
+            if timer.is_elapsed() || (!armed && timer.as_mut().poll(context).is_ready()) {
+                return Poll::Ready(Ok(Woken::Timer));
+            }
+            armed = true;
             if reads && let Poll::Ready(ready) = stream.poll_read_ready(context) {
                 return Poll::Ready(ready.map(|()| Woken::Readable));
             }
@@ -221,10 +242,11 @@ async fn serve<D: Door>(stream: &TcpStream, door: &mut D, out: &mut Outgoing, sh
         match woken.await {
             Ok(Woken::Other) => {}
             Ok(Woken::Readable) => match read(stream, door) {
-                Ok(closed) => hung_up = closed,
+                Ok(closed) => (hung_up, quiet) = (closed, false),
                 Err(error) => return End::Failed(error),
             },
             Ok(Woken::Timer) => {
+                quiet = false;
                 let now = Instant::now();
                 if write_deadline.is_some_and(|deadline| deadline <= now) {
                     return End::Disconnect(DisconnectCode::WriteTimeout);
@@ -237,6 +259,7 @@ async fn serve<D: Door>(stream: &TcpStream, door: &mut D, out: &mut Outgoing, sh
                 }
                 armed_for = now + FAR;
                 timer.as_mut().reset(armed_for);
+                armed = false;
             }
             Err(error) => return End::Failed(error),
         }
@@ -286,7 +309,9 @@ async fn say_farewell<D: Door>(
     let takes_nothing = disconnect.code == DisconnectCode::WriteTimeout;
     if !takes_nothing {
         // Receipts of what is in the log. A failing store has its own message, said below.
-        let _ = door.collect(out).await;
+        if let Ok(true) = door.collect(out) {
+            let _ = door.catch_up(out).await;
+        }
     }
     door.farewell(disconnect, out);
     if takes_nothing {

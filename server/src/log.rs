@@ -251,6 +251,13 @@ impl Log {
         Read::Segment { segment: segment.clone(), after }
     }
 
+    /// The last message that `cursor` has seen, if what is behind it is in no segment any more.
+    pub fn behind(&self, cursor: &Cursor) -> Option<Seq> {
+        let tail = self.tail();
+        let place_known = cursor.next != BEHIND && cursor.next >= tail.first;
+        (!place_known && cursor.seen < tail.cut).then_some(cursor.seen)
+    }
+
     /// What memory holds of the messages of `range`, at most `limit`.
     pub fn recent_messages(&self, range: HistoryRange, limit: usize) -> Recent<Message> {
         let tail = self.tail();

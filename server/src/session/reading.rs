@@ -10,7 +10,7 @@ use super::Session;
 use crate::bell::Causes;
 use crate::hub::{Membership, Missed};
 use crate::log::Read;
-use crate::peer::{Mail, PeerId};
+use crate::peer::Mail;
 use crate::segment::{Encoding, Reader, encode_records};
 
 /// What a peer is told without having asked.
@@ -24,18 +24,20 @@ pub enum Told {
 
 impl Session {
     /// Tells what is new: what followed from requests, mail, and at most about `budget` bytes of the
-    /// rooms' logs, from where the session has read to.
+    /// rooms' logs, from where the session has read to. `true` if it has stopped before a room of which
+    /// memory has not everything: [`Session::catch_up`] goes on there. It is not asynchronous, since what
+    /// is kept over an await is kept in each connection, and that is where most of its time would go.
     ///
     /// # Errors
-    /// The end of the session, if it takes too little, or if the store fails: the peer comes back and goes on where it was.
-    pub async fn read(
+    /// The end of the session, if it takes too little.
+    pub fn read(
         &mut self,
         encoding: Encoding,
         budget: usize,
         mut tell: impl FnMut(Told),
-    ) -> Result<(), DisconnectCode> {
+    ) -> Result<bool, DisconnectCode> {
         self.asides.drain(..).for_each(|event| tell(Told::Event(event)));
-        let Some(peer) = &self.peer else { return Ok(()) };
+        let Some(peer) = &self.peer else { return Ok(false) };
         if peer.is_replaced() {
             return Err(DisconnectCode::Replaced);
         }
@@ -60,14 +62,29 @@ impl Session {
             }
             if left == 0 {
                 self.turn = at;
-                return Ok(());
+                return Ok(false);
             }
-            left = self.read_room(at, encoding, id, left, &mut tell).await?;
+            let Membership { room, cursor, known, .. } = &mut self.rooms[at];
+            while left > 0 {
+                match room.log.read(cursor) {
+                    Read::CaughtUp => break,
+                    Read::Segment { segment, after } => {
+                        segment.bytes(encoding, Reader { id, after, known: *known }, |bytes| {
+                            left = left.saturating_sub(bytes.len());
+                            tell(Told::Run(bytes));
+                        })
+                    }
+                    Read::Behind { .. } => {
+                        self.turn = at;
+                        return Ok(true);
+                    }
+                }
+            }
         }
         if left > 0 {
             self.unread = Causes::NONE;
         }
-        Ok(())
+        Ok(false)
     }
 
     fn open_mail(&mut self, mail: Mail) {
@@ -80,47 +97,43 @@ impl Session {
         }
     }
 
-    /// Reads on in one room. Returns what is left of the budget.
-    async fn read_room(
+    /// Tells the next of what memory has not, in the room before which [`Session::read`] has stopped.
+    ///
+    /// # Errors
+    /// The end of the session, if the store fails: the peer comes back and goes on where it was.
+    pub async fn catch_up(
         &mut self,
-        at: usize,
         encoding: Encoding,
-        id: PeerId,
         budget: usize,
-        tell: &mut impl FnMut(Told),
-    ) -> Result<usize, DisconnectCode> {
-        let Membership { room, cursor, known, .. } = &mut self.rooms[at];
+        mut tell: impl FnMut(Told),
+    ) -> Result<(), DisconnectCode> {
+        let at = self.turn;
         let mut left = budget;
         while left > 0 {
-            match room.log.read(cursor) {
-                Read::CaughtUp => break,
-                Read::Segment { segment, after } => {
-                    segment.bytes(encoding, Reader { id, after, known: *known }, |bytes| {
-                        left = left.saturating_sub(bytes.len());
-                        tell(Told::Run(bytes));
-                    })
+            let Some(Membership { room, cursor, .. }) = self.rooms.get_mut(at) else { break };
+            let Some(after) = room.log.behind(cursor) else { break };
+            match self.hub.missed(room, after).await {
+                Ok(Missed::Nothing { until }) => cursor.advance(until),
+                Ok(Missed::Records(records)) => {
+                    cursor.advance(records.last().map_or(after, Record::seq));
+                    let bytes = encode_records(records, encoding);
+                    left = left.saturating_sub(bytes.len());
+                    tell(Told::Run(bytes));
                 }
-                Read::Behind { after } => match self.hub.missed(room, after).await {
-                    Ok(Missed::Nothing { until }) => cursor.advance(until),
-                    Ok(Missed::Records(records)) => {
-                        cursor.advance(records.last().map_or(after, Record::seq));
-                        let bytes = encode_records(records, encoding);
-                        left = left.saturating_sub(bytes.len());
-                        tell(Told::Run(bytes));
-                    }
-                    Ok(Missed::Lost { before }) => {
-                        cursor.advance(before - 1);
-                        let epoch = room.log.epoch();
-                        tell(Told::Event(Event::Gap { room: room.name.clone(), epoch, after, before }));
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, room = %room.name, "a cursor could not read the store");
-                        return Err(DisconnectCode::Internal);
-                    }
-                },
+                Ok(Missed::Lost { before }) => {
+                    cursor.advance(before - 1);
+                    let epoch = room.log.epoch();
+                    tell(Told::Event(Event::Gap { room: room.name.clone(), epoch, after, before }));
+                }
+                Err(error) => {
+                    tracing::error!(%error, room = %room.name, "a cursor could not read the store");
+                    return Err(DisconnectCode::Internal);
+                }
             }
         }
-        Ok(left)
+        // The others are next.
+        self.turn = at + 1;
+        Ok(())
     }
 
     /// Whether there may be anything to tell.

@@ -116,13 +116,14 @@ impl<F: Framing> Door for JsonDoor<F> {
         Ok(true)
     }
 
-    async fn collect(&mut self, out: &mut Outgoing) -> Result<(), DisconnectCode> {
+    fn collect(&mut self, out: &mut Outgoing) -> Result<bool, DisconnectCode> {
         let framing = &self.framing;
-        let tell = |told| match told {
-            Told::Run(bytes) => out.push(bytes),
-            Told::Event(event) => out.reply(|bytes| framing.encode(&event, bytes)),
-        };
-        self.session.read(F::ENCODING, WRITE_MAX, tell).await
+        self.session.read(F::ENCODING, WRITE_MAX, |told| put(told, framing, out))
+    }
+
+    async fn catch_up(&mut self, out: &mut Outgoing) -> Result<(), DisconnectCode> {
+        let framing = &self.framing;
+        self.session.catch_up(F::ENCODING, WRITE_MAX, |told| put(told, framing, out)).await
     }
 
     fn poll_rung(&self, context: &Context<'_>) -> Poll<()> {
@@ -156,6 +157,13 @@ impl<F: Framing> Door for JsonDoor<F> {
             self.framing.encode(&event, bytes);
             self.framing.close(disconnect, bytes);
         });
+    }
+}
+
+fn put(told: Told, framing: &impl Framing, out: &mut Outgoing) {
+    match told {
+        Told::Run(bytes) => out.push(bytes),
+        Told::Event(event) => out.reply(|bytes| framing.encode(&event, bytes)),
     }
 }
 

@@ -103,6 +103,13 @@ impl LineDoor {
         self.hold_until = None;
     }
 
+    /// What is sent to an unframed peer is followed by a pause, since nothing else ends it.
+    fn pause_behind(&mut self, out: &Outgoing) {
+        if self.style() == Style::Unframed && !out.is_empty() {
+            self.hold_until = Some(Instant::now() + QUIET_TIME);
+        }
+    }
+
     async fn line(&mut self, line: Result<String, ErrorReply>, out: &mut Outgoing) -> Result<(), Refusal> {
         self.session.admit()?;
         let line = line?;
@@ -216,36 +223,39 @@ impl Door for LineDoor {
         Ok(true)
     }
 
-    async fn collect(&mut self, out: &mut Outgoing) -> Result<(), DisconnectCode> {
+    fn collect(&mut self, out: &mut Outgoing) -> Result<bool, DisconnectCode> {
         let style = self.style();
         let unframed = style == Style::Unframed;
         if unframed && self.hold_until.is_some_and(|until| Instant::now() < until) {
-            return Ok(());
+            return Ok(false);
         }
+        let mut behind = false;
         if let Some(reply) = self.held.pop_front() {
             // A reply to an unframed peer is a send of its own.
             out.reply(|bytes| bytes.extend(reply.as_bytes()));
         } else {
             let Self { session, held, owes_receipt, .. } = self;
-            let tell = |news| match news {
-                Told::Run(bytes) => out.push(bytes),
-                Told::Event(event) => {
-                    if matches!(event, Event::Ack { .. } | Event::Error { .. }) {
-                        *owes_receipt = false;
-                    }
-                    if let Some(words) = in_words(&event) {
-                        say(words, style, held, out);
-                    }
-                }
-            };
-            session.read(Encoding::Line(style), WRITE_MAX, tell).await?;
+            behind = session.read(Encoding::Line(style), WRITE_MAX, |told| {
+                put(told, style, held, owes_receipt, out);
+            })?;
             if unframed {
                 out.trim_line_feed();
             }
         }
-        if unframed && !out.is_empty() {
-            self.hold_until = Some(Instant::now() + QUIET_TIME);
+        self.pause_behind(out);
+        // What memory has not is for another send.
+        Ok(behind && (!unframed || out.is_empty()))
+    }
+
+    async fn catch_up(&mut self, out: &mut Outgoing) -> Result<(), DisconnectCode> {
+        let style = self.style();
+        let Self { session, held, owes_receipt, .. } = self;
+        let tell = |told| put(told, style, held, owes_receipt, out);
+        session.catch_up(Encoding::Line(style), WRITE_MAX, tell).await?;
+        if style == Style::Unframed {
+            out.trim_line_feed();
         }
+        self.pause_behind(out);
         Ok(())
     }
 
@@ -293,6 +303,20 @@ impl Door for LineDoor {
         out.reply(|bytes| render::reply(&words, style, bytes));
         if style == Style::Unframed {
             out.trim_line_feed();
+        }
+    }
+}
+
+fn put(told: Told, style: Style, held: &mut VecDeque<String>, owes_receipt: &mut bool, out: &mut Outgoing) {
+    match told {
+        Told::Run(bytes) => out.push(bytes),
+        Told::Event(event) => {
+            if matches!(event, Event::Ack { .. } | Event::Error { .. }) {
+                *owes_receipt = false;
+            }
+            if let Some(words) = in_words(&event) {
+                say(words, style, held, out);
+            }
         }
     }
 }

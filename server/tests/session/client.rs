@@ -135,7 +135,9 @@ impl Client {
         let mut events = Vec::new();
         loop {
             let mut told = Vec::new();
-            self.session.read(Encoding::Json, WRITE_MAX, |news| told.push(news)).await.unwrap();
+            if self.session.read(Encoding::Json, WRITE_MAX, |news| told.push(news)).unwrap() {
+                self.session.catch_up(Encoding::Json, WRITE_MAX, |news| told.push(news)).await.unwrap();
+            }
             if told.is_empty() {
                 return events;
             }

@@ -63,7 +63,7 @@ async fn a_client_that_is_too_far_behind_ends_and_is_told_what_it_has_sent() {
             desk.ask(Command::Leave { room: dev.clone() }).await.unwrap();
         }
         let mut told = Vec::new();
-        let end = phone.session.read(Encoding::Json, WRITE_MAX, |news| told.push(news)).await;
+        let end = phone.session.read(Encoding::Json, WRITE_MAX, |news| told.push(news));
         assert_eq!(end, Err(DisconnectCode::WriteTimeout));
         let [Told::Event(Event::Ack { id, .. })] = &told[..] else { panic!("{told:?}") };
         assert_eq!(Some(id), RequestId::new("mine").as_ref());

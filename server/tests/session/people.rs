@@ -97,7 +97,7 @@ async fn a_client_that_comes_back_takes_the_place_of_its_dead_connection() {
         let token = dead.token();
         drain_presence(&mut bob).await;
         let mut alice = Client::resume(&hub, "alice", &token).await;
-        let end = dead.session.read(Encoding::Json, 1_000, |_| {}).await;
+        let end = dead.session.read(Encoding::Json, 1_000, |_| {});
         assert_eq!(end, Err(DisconnectCode::Replaced));
         drop(dead);
         assert_eq!(members(&mut alice).await, ["alice", "bob"]);
@@ -118,7 +118,7 @@ async fn a_hello_that_was_on_its_way_for_long_takes_nobodys_place() {
         let hello = |opened| Hello { token: token.clone(), client: Some("page"), rooms: None, opened };
         let mut second = Client::hello(&hub, "alice", hello(2)).await.unwrap();
         let mut first = Client::hello(&hub, "alice", hello(1)).await.unwrap();
-        let end = first.session.read(Encoding::Json, 1_000, |_| {}).await;
+        let end = first.session.read(Encoding::Json, 1_000, |_| {});
         assert_eq!(end, Err(DisconnectCode::Replaced));
         drop(first);
         second.say("still here").await;
@@ -138,7 +138,7 @@ async fn drain_presence(client: &mut Client) -> usize {
                 bytes.extend_from_slice(&run);
             }
         });
-        read.await.unwrap();
+        read.unwrap();
     }
     for line in bytes.split(|byte| *byte == b'\n') {
         count += usize::from(line.starts_with(br#"{"type":"presence""#));
