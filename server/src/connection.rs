@@ -7,6 +7,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::mem::replace;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -213,7 +214,13 @@ async fn serve<D: Door>(stream: &TcpStream, door: &mut D, out: &mut Outgoing, sh
         let reads = !hung_up && !stopping && out.replies_len() < REPLIES_MAX && door.accepts_input();
         // Nobody else waits for the socket, so that there is one place for the one who does. The timer
         // comes first: a peer that always has something to say keeps its deadlines all the same.
+        let mut waited = false;
         let woken = poll_fn(|context| {
+            // Who has waited was woken by the bell most times. Who has not looks at the socket first, since
+            // the bell of a busy room is always rung.
+            if replace(&mut waited, true) && out.is_empty() && door.poll_rung(context).is_ready() {
+                return Poll::Ready(Ok(Woken::Other));
+            }
             if waiting.as_ref().is_none_or(|waker| !waker.will_wake(context.waker())) {
                 let _ = stop.as_mut().poll(context);
                 waiting = Some(context.waker().clone());
