@@ -235,7 +235,7 @@ impl Log {
             return Read::CaughtUp;
         }
         let tail = self.tail();
-        if cursor.next == BEHIND || cursor.next < tail.first {
+        if !tail.has_place(cursor) {
             if cursor.seen < tail.cut {
                 return Read::Behind { after: cursor.seen };
             }
@@ -254,8 +254,7 @@ impl Log {
     /// The last message that `cursor` has seen, if what is behind it is in no segment any more.
     pub fn behind(&self, cursor: &Cursor) -> Option<Seq> {
         let tail = self.tail();
-        let place_known = cursor.next != BEHIND && cursor.next >= tail.first;
-        (!place_known && cursor.seen < tail.cut).then_some(cursor.seen)
+        (!tail.has_place(cursor) && cursor.seen < tail.cut).then_some(cursor.seen)
     }
 
     /// What memory holds of the messages of `range`, at most `limit`.
@@ -326,6 +325,11 @@ impl Log {
 }
 
 impl Tail {
+    /// Whether the cursor's place is that of a segment, or behind the last one.
+    fn has_place(&self, cursor: &Cursor) -> bool {
+        cursor.next != BEHIND && cursor.next >= self.first
+    }
+
     fn drop_segment(&mut self) -> Option<Arc<Segment>> {
         let segment = self.segments.pop_front()?;
         self.first += 1;
